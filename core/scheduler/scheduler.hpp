@@ -1,0 +1,85 @@
+#pragma once
+
+#include "core/base/files.hpp"
+#include "core/domain/allocation.hpp"
+#include "core/domain/ids.hpp"
+#include "core/domain/job.hpp"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+// The scheduler port: where attempts run. Every call blocks (a dead controller: up to 20 s) and may
+// be made from any thread, one call at a time. The daemon calls it on its scheduler thread, the
+// runner for its own job only.
+
+namespace ckpt::scheduler {
+
+/// One wish to run a job. The script exists, and carries the token to the runner as its argument.
+struct Submission {
+  SubmissionToken token;
+  std::string name; ///< the job's name as squeue shows it
+  Path script;      ///< batch.sh
+  std::string cwd;
+  std::string output_path; ///< of the batch script itself (the runner's own messages); O_APPEND
+  std::vector<std::string> args; ///< sbatch options as the user wrote them
+  std::optional<Duration> time_limit;
+  std::optional<Duration> warn_before; ///< early warning to the runner: `--signal=B:URG@…`
+  std::vector<std::string> exclude_nodes;
+  std::map<std::string, std::string> env; ///< what sbatch itself runs with
+};
+
+struct Ping {
+  bool up = false;
+  std::string detail; ///< "slurmctld at vm is UP", or what failed
+};
+
+class Scheduler {
+public:
+  virtual ~Scheduler() = default;
+  virtual SchedulerKind kind() const = 0;
+
+  /// Error outcome `unknown` after a time-out: it may have been submitted; find(token) tells later.
+  /// Codes: `sbatch_refused` (permanent, sbatch's own message), `scheduler_down` (retryable),
+  /// `submit_unknown`.
+  virtual Result<SchedulerJobId> submit(const Submission& submission) = 0;
+
+  /// Every allocation of this user that the scheduler still remembers, by ONE query. Codes:
+  /// `scheduler_down` (retryable).
+  virtual Result<std::vector<Allocation>> snapshot() = 0;
+
+  /// Allocations that a snapshot no longer holds, from accounting (sacct) or by single look-ups.
+  /// What nobody knows is simply missing in the answer.
+  virtual Result<std::vector<Allocation>> look_up(const std::vector<SchedulerJobId>& ids) = 0;
+
+  virtual Status cancel(const SchedulerJobId& id) = 0; ///< one that is over already is fine
+  virtual Status requeue(const SchedulerJobId& id) = 0;
+  /// Takes away the wait after a requeue (`scontrol update StartTime=now`).
+  virtual Status start_now(const SchedulerJobId& id) = 0;
+  virtual Status hold(const SchedulerJobId& id) = 0;
+  virtual Status release(const SchedulerJobId& id) = 0;
+  /// SIGURG to the runner: look at your orders. Lost doorbells are harmless.
+  virtual Status ring(const SchedulerJobId& id) = 0;
+  virtual Status exclude_node(const SchedulerJobId& id,
+                              const std::string& node) = 0; ///< while pending
+  virtual Ping ping() = 0;
+  /// Seconds between TERM and KILL (`KillWait`), 30 when it cannot be asked.
+  virtual Duration kill_wait() = 0;
+  virtual std::string version() = 0; ///< "slurm 22.05.8", "local"
+  virtual std::string cluster() = 0; ///< ClusterName, or "local"
+};
+
+struct SchedulerConfig {
+  SchedulerKind kind = SchedulerKind::local;
+  Path state_dir; ///< local: where the attempts of this machine are recorded
+  std::map<std::string, std::string> env; ///< PATH and SLURM_CONF for the clients
+};
+
+std::unique_ptr<Scheduler> make_scheduler(const SchedulerConfig& config);
+
+/// Slurm where sbatch is on PATH, else this machine.
+SchedulerKind detect_scheduler(const std::map<std::string, std::string>& env);
+
+} // namespace ckpt::scheduler

@@ -1,0 +1,95 @@
+#pragma once
+
+#include "core/base/files.hpp"
+#include "core/domain/generation.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+// Generations in a job folder: numbers, seals, verification, form, deletion. A manifest that is
+// there is the truth; it appears only after every byte that it lists is fsync'ed and hashed.
+// Blocking; one writer a generation; readers any thread.
+
+namespace ckpt::store {
+
+/// Called now and then with the bytes done and in all; returns false to stop (`interrupted`,
+/// retryable). May be empty.
+using Progress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
+
+/// A generation as its folder shows it.
+struct GenerationOnDisk {
+  GenerationId id;
+  std::optional<Manifest> manifest; ///< sealed
+  std::string tombstone;            ///< the reason it was removed for; empty: not removed
+  std::string failure;              ///< why it never was sealed; empty: not known to have failed
+  std::string corruption;           ///< what verification found; empty: nothing
+};
+
+struct VerifyReport {
+  bool good() const { return problems.empty(); }
+  std::vector<std::string> problems; ///< "images/…: 12 bytes short", one a file
+  std::uint64_t bytes_read = 0;
+};
+
+class Generations {
+public:
+  explicit Generations(Path job_folder);
+
+  /// The next number, taken by exclusive mkdir of generations/gN.
+  Result<GenerationId> allocate() const;
+  /// generations/gN/saved: copies of the user's files go here, before sealing.
+  Path saved_dir(GenerationId id) const;
+  Path dir(GenerationId id) const;
+
+  /// images and saved files: fsync, hash (one pass), fsync of their folders; manifest temporary +
+  /// fsync + rename + fsync. `draft` has all but hashes and sizes; its paths are relative to the
+  /// job folder. Returns the manifest as written.
+  Result<Manifest> seal(Manifest draft, const Progress& progress = {}) const;
+  Status mark_failed(GenerationId id, const std::string& reason) const;
+  Status mark_corrupt(GenerationId id, const std::string& reason) const;
+
+  Result<Manifest> read_manifest(GenerationId id) const;
+  Result<std::vector<GenerationOnDisk>> list() const; ///< ascending
+
+  /// Reads every stored byte and compares sizes and hashes of the raw content. Errors only if it
+  /// could not look (io); a bad generation is a report.
+  Result<VerifyReport> verify(const Manifest& manifest, const Progress& progress = {}) const;
+
+  /// Every image raw under its original path and verified on the way (zstd ones are unpacked beside
+  /// and renamed). `generation_corrupt` with the problems.
+  Result<std::vector<Path>> materialize(const Manifest& manifest,
+                                        const Progress& progress = {}) const;
+  /// The raw copies of zstd-stored images that materialize made are removed again.
+  Status drop_materialized(const Manifest& manifest) const;
+
+  /// raw → zstd: write beside, read back and compare with the raw hash, fsync, rename, new manifest
+  /// revision, fsync, unlink raw. A file that does not shrink stays raw. Interrupted between any
+  /// two steps it leaves a good generation.
+  Result<Manifest>
+  compress(const Manifest& manifest, int level, const Progress& progress = {}) const;
+
+  /// Tombstone (with the reason), then images and saved files. The empty folder with its tombstone
+  /// stays: a number is never taken twice. The caller has asked retention first. Repeating it after
+  /// a crash finishes the work.
+  Status remove(GenerationId id, const std::string& reason) const;
+
+  /// Copies the user's file into the generation while the program is frozen; the result goes into
+  /// the manifest's `saved`.
+  Result<SavedFile> save_file(GenerationId id, const Path& original) const;
+  /// Puts saved files back (atomically, each) and cuts the listed ones to their lengths.
+  Status restore_files(const Manifest& manifest, bool cut_lengths) const;
+
+private:
+  Path job_folder_;
+};
+
+/// XXH3-128 of a file's content, 32 hexadecimal digits, and its size.
+struct FileHash {
+  std::string hash;
+  std::uint64_t bytes = 0;
+};
+Result<FileHash> hash_file(const Path& path, const Progress& progress = {});
+
+} // namespace ckpt::store
