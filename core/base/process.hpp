@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ckpt {
@@ -66,11 +67,10 @@ struct SpawnOptions {
   std::string stdout_path;    ///< opened O_APPEND|O_CREAT, mode 0600 & ~umask; empty: /dev/null
   std::string stderr_path;    ///< empty: the same open file as stdout
   bool new_session = false;   ///< setsid; else a new process group
-  bool ignore_term = false;   ///< start it with SIGTERM ignored (inherited over exec)
   std::optional<int> pass_fd; ///< one descriptor that it inherits, under the same number
 };
 
-/// Starts a process by posix_spawn: default signal dispositions (but see ignore_term), empty signal
+/// Starts a process by posix_spawn: default signal dispositions, empty signal
 /// mask, no descriptor of ours but 0–2 and pass_fd. The caller reaps it (waitid on the pid). Errors
 /// as run_command.
 Result<pid_t> spawn(const SpawnOptions& options);
