@@ -34,6 +34,8 @@ struct ProgramInfo {
   std::map<std::string, std::string> env;
   std::string cwd;
   AppCheckpointing app;
+  std::vector<std::string>
+      checkpoint_files; ///< the policy's ckpt_files (globs, relative to cwd): the app engine only
 };
 
 /// Whether an engine can carry a program on this machine.
