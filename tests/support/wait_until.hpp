@@ -5,10 +5,11 @@
 
 namespace ckpt::test {
 
-/// Polls `condition` every few milliseconds until it holds or `deadline` has passed; returns whether it held.
-/// The only place in the tests that sleeps.
+/// Polls `condition` every few milliseconds until it holds or `deadline` has passed; returns
+/// whether it held. The only place in the tests that sleeps.
 template <class Condition>
-bool wait_until(Condition condition, std::chrono::milliseconds deadline = std::chrono::seconds{10}) {
+bool wait_until(Condition condition,
+                std::chrono::milliseconds deadline = std::chrono::seconds{10}) {
   const auto end = std::chrono::steady_clock::now() + deadline;
   while (!condition()) {
     if (std::chrono::steady_clock::now() >= end) {
