@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <optional>
 #include <string>
+#include <vector>
 
 // For .cpp files that read JSON objects strictly.
 
@@ -24,12 +25,15 @@ public:
   std::string text(const char* name); ///< required
   std::string text_or(const char* name, std::string fallback);
   std::string bytes(const char* name); ///< required; text or {"base64": …}
+  std::string bytes_or(const char* name, std::string fallback);
   std::int64_t integer(const char* name);
+  /// Required; beyond the bounds is an error.
+  std::int64_t integer_in(const char* name, std::int64_t lowest, std::int64_t highest);
   std::int64_t integer_or(const char* name, std::int64_t fallback);
   std::optional<std::int64_t> optional_integer(const char* name);
   std::optional<std::string> optional_text(const char* name);
   bool boolean_or(const char* name, bool fallback);
-  Duration duration(const char* name);                         ///< required; seconds
+  Duration duration(const char* name); ///< required; seconds, may be negative
   std::optional<Duration> optional_duration(const char* name); ///< null or absent: nothing
   TimePoint time(const char* name);
   std::optional<TimePoint> optional_time(const char* name);
@@ -38,6 +42,9 @@ public:
   template <class Enum> Enum word_or(const char* name, Enum fallback);
 
   void reject(const char* name, const std::string& why);
+  void reject(Error error); ///< one that names its field itself (of an object within)
+  /// "policy.every_seconds", for objects within.
+  std::string where(const char* name) const { return where_ + "." + name; }
   Status finish();
 
 private:
@@ -56,7 +63,7 @@ template <class Enum> Enum Fields::word_of(const char* name) {
   if (const auto found = from_word<Enum>(value)) {
     return *found;
   }
-  reject(name, "unknown word '" + value + "'");
+  reject(name, "unknown word '" + value + "' (known: " + std::string(Words<Enum>::kNames) + ")");
   return Enum{};
 }
 
@@ -67,5 +74,7 @@ template <class Enum> Enum Fields::word_or(const char* name, Enum fallback) {
 /// A number of seconds with three decimals at most.
 nlohmann::json seconds_json(Duration duration);
 nlohmann::json bytes_json(const std::string& bytes); ///< text if it is UTF-8, else {"base64": …}
+/// The reverse; the error is what a message says behind the field's name.
+tl::expected<std::string, std::string> bytes_from_json(const nlohmann::json& json);
 
 } // namespace ckpt
