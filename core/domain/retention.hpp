@@ -29,7 +29,7 @@ struct RetentionVerdict {
 /// ascending. Never removes the newest sealed one of an unfinished job, a pinned one, one in use;
 /// nor anything of a job that failed or was cancelled but what is beyond `keep`. `keep` counts
 /// sealed ones on the lineage; those off it (abandoned by a rollback) are kept until a newer one on
-/// it is sealed, then removed.
+/// it is sealed, then removed. Failed ones go; corrupt ones stay until a newer good one is there.
 std::vector<RetentionVerdict>
 retain(const std::vector<GenerationFacts>& generations, const Policy& policy, JobPhase phase);
 

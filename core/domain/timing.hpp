@@ -35,17 +35,19 @@ struct NextCheckpoint {
   bool operator==(const NextCheckpoint&) const = default;
 };
 
-/// `auto`: 30 min until measured, never below 20 × the last blocked time.
-Duration effective_interval(const Policy& policy, const CheckpointCosts& costs); ///< max() when off
+/// `auto`: 30 min until measured, never below 20 × the last blocked time. A fixed wish: never below
+/// twice that time, or the program would get no time to work. max() when off.
+Duration effective_interval(const Policy& policy, const CheckpointCosts& costs);
 /// `auto`: 3 × the slowest freeze-to-sealed, at least 10 s, at most a quarter of the limit (30 s
-/// before anything was measured, same bounds).
+/// before anything was measured, same bounds). A fixed wish: at most half of the limit.
 Duration effective_lead(const Policy& policy,
                         const CheckpointCosts& costs,
                         std::optional<Duration> time_limit);
 
 /// The next checkpoint that policy and allocation ask for by themselves, the earliest one; on a tie
 /// the one that ends the attempt. Failures push the next try back (10 s, doubling, at most the
-/// interval), but never past the lead time. Nothing: none is due until something changes.
+/// interval), but never past the lead time. `stop` comes at stop_after or total_time of run time.
+/// Nothing: none is due until something changes.
 std::optional<NextCheckpoint> next_checkpoint(const Policy& policy, const RunFacts& facts);
 
 } // namespace ckpt
