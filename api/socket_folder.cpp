@@ -1,0 +1,74 @@
+#include "api/endpoint.hpp"
+#include "core/base/strings.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+namespace ckpt::api {
+namespace {
+
+/// FNV-1a: the same name for the same state folder, in every version.
+std::string short_hash(const std::string& text) {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const char c : text) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  }
+  std::array<char, 17> digits{};
+  (void)std::snprintf(
+      digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(hash));
+  return std::string(digits.data(), 12);
+}
+
+bool is_folder_of_ours(const std::string& path) {
+  struct stat info {};
+  return !path.empty() && path.front() == '/' && stat(path.c_str(), &info) == 0 &&
+         S_ISDIR(info.st_mode) && info.st_uid == geteuid();
+}
+
+} // namespace
+
+Status prepare_socket_folder(const Path& folder) {
+  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+    return tl::unexpected(errno_error(errno, "make the socket's folder", folder));
+  }
+  struct stat info {};
+  if (lstat(folder.c_str(), &info) != 0) {
+    return tl::unexpected(errno_error(errno, "look at the socket's folder", folder));
+  }
+  if (!S_ISDIR(info.st_mode) || info.st_uid != geteuid() || (info.st_mode & 022U) != 0) {
+    return fail(ErrorClass::refused,
+                "socket_folder_exposed",
+                folder.string() + " is not a folder of yours that only you can write to",
+                "Set api.socket in the configuration to a file in a folder of your own.");
+  }
+  // A umask can have taken bits away, and an older folder may be readable by others.
+  if ((info.st_mode & 0777U) != 0700 && chmod(folder.c_str(), 0700) != 0) {
+    return tl::unexpected(errno_error(errno, "set the mode of", folder));
+  }
+  return {};
+}
+
+Result<Path> make_socket_folder(const Environment& env, const Path& state_dir) {
+  const std::string hash = short_hash(state_dir.lexically_normal().string());
+  const auto runtime = env.find("XDG_RUNTIME_DIR");
+  if (runtime != env.end() && is_folder_of_ours(runtime->second)) {
+    Path folder = Path(runtime->second) / ("ckptd-" + hash);
+    if (prepare_socket_folder(folder)) {
+      return folder;
+    }
+  }
+  const std::string name = "/tmp/ckptd-" + std::to_string(geteuid()) + "-" + hash;
+  if (prepare_socket_folder(name)) {
+    return Path(name);
+  }
+  // A stranger sits on the name; endpoint.json tells the client where we are instead.
+  Path other = name + "-" + random_hex(4);
+  if (auto made = prepare_socket_folder(other); !made) {
+    return tl::unexpected(made.error());
+  }
+  return other;
+}
+
+} // namespace ckpt::api
