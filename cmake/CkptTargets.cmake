@@ -12,6 +12,8 @@ target_compile_options(
             -Woverloaded-virtual
             -Wnull-dereference
             -Wundef
+            # Designated initialisers leave the other fields at their defaults: that is their point.
+            -Wno-missing-field-initializers
             $<$<BOOL:${CKPT_WERROR}>:-Werror>)
 target_compile_definitions(ckpt_options INTERFACE CKPT_VERSION="${PROJECT_VERSION}")
 

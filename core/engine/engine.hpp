@@ -51,8 +51,12 @@ struct LaunchRequest {
   Path images_dir;                ///< where this attempt's images go; exists, empty
   std::string stdout_path;        ///< absolute; opened O_APPEND
   std::string stderr_path;        ///< absolute; may equal stdout_path
+  int umask = 022;
   bool shield_term = false;       ///< start the program with SIGTERM ignored
   Duration timeout = seconds{60}; ///< until the program runs
+  /// Asked several times a second while launch or restart waits (there is no Session to interrupt
+  /// yet): true makes it clean up and return `interrupted`. May be empty.
+  std::function<bool()> give_up;
 };
 
 struct RestartRequest {
@@ -124,7 +128,8 @@ public:
   /// Ends program and engine with SIGKILL, by real pid, and returns when every process of them is
   /// gone or after `patience`. The runner reaps root_pid.
   virtual Status kill(Duration patience) = 0;
-  /// Makes a blocking call on the engine thread return soon with `interrupted`. Any thread.
+  /// Makes a blocking call on the engine thread return soon with `interrupted`; a call that starts
+  /// later is not affected. Any thread.
   virtual void interrupt() = 0;
 };
 
@@ -168,7 +173,8 @@ choose_engine(EngineWish wish, const ProgramInfo& program, const EngineConfig& c
 struct ExecutableFacts {
   bool elf = false;
   bool dynamic = false;
-  bool setuid = false;
+  bool setuid = false; ///< or setgid, or with file capabilities
+  int bits = 0;        ///< 32 or 64, of an ELF file
   std::string resolved; ///< absolute path of the file that the kernel will run
 };
 Result<ExecutableFacts> inspect_executable(const std::string& argv0,

@@ -1,0 +1,95 @@
+#include "runner/context.hpp"
+
+#include <unistd.h>
+
+#include <charconv>
+
+extern char** environ;
+
+namespace ckpt::runner {
+namespace {
+
+std::string value_of(const std::map<std::string, std::string>& env, const char* name) {
+  const auto found = env.find(name);
+  return found == env.end() ? std::string{} : found->second;
+}
+
+int number_of(const std::string& text) {
+  int number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+Status
+read_duration(const std::map<std::string, std::string>& env, const char* name, Duration& to) {
+  const std::string text = value_of(env, name);
+  if (text.empty()) {
+    return {};
+  }
+  const auto duration = parse_duration(text);
+  if (!duration) {
+    return tl::unexpected<Error>(duration.error());
+  }
+  to = *duration;
+  return {};
+}
+
+} // namespace
+
+std::map<std::string, std::string> current_environment() {
+  std::map<std::string, std::string> env;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    const std::size_t equals = text.find('=');
+    if (equals != std::string::npos && equals > 0) {
+      env[text.substr(0, equals)] = text.substr(equals + 1);
+    }
+  }
+  return env;
+}
+
+Result<Context> read_context(const std::vector<std::string>& arguments,
+                             const std::map<std::string, std::string>& env) {
+  Context context;
+  context.env = env;
+  context.own_arguments = arguments;
+  for (std::size_t i = 0; i + 1 < arguments.size(); i += 2) {
+    if (arguments[i] == "--job") {
+      context.job_path = arguments[i + 1];
+    } else if (arguments[i] == "--token") {
+      context.token.value = arguments[i + 1];
+    } else {
+      return fail(ErrorClass::usage, "bad_arguments", "unknown option '" + arguments[i] + "'");
+    }
+  }
+  if (arguments.size() % 2 != 0 || !context.job_path.is_absolute() || context.token.empty()) {
+    return fail(ErrorClass::usage,
+                "bad_arguments",
+                "usage: ckpt-runner run --job FOLDER --token TOKEN",
+                "batch scripts made by ckptd call it; nobody needs to by hand");
+  }
+  if (const std::string local = value_of(env, "CKPT_LOCAL_JOB_ID"); !local.empty()) {
+    context.scheduler = SchedulerKind::local;
+    context.scheduler_job_id.value = local;
+    context.restart_count = number_of(value_of(env, "CKPT_LOCAL_RESTART_COUNT"));
+    context.local_state_dir = value_of(env, "CKPT_LOCAL_STATE");
+  } else if (const std::string slurm = value_of(env, "SLURM_JOB_ID"); !slurm.empty()) {
+    context.scheduler = SchedulerKind::slurm;
+    context.scheduler_job_id.value = slurm;
+    context.restart_count = number_of(value_of(env, "SLURM_RESTART_COUNT"));
+  } else {
+    return fail(ErrorClass::usage,
+                "bad_arguments",
+                "neither SLURM_JOB_ID nor CKPT_LOCAL_JOB_ID is set: not inside an allocation");
+  }
+  for (auto [name, to] : {std::pair{"CKPT_LEASE", &context.lease},
+                          std::pair{"CKPT_LOOK_EVERY", &context.look_every},
+                          std::pair{"CKPT_ASK_SCHEDULER_EVERY", &context.ask_scheduler_every}}) {
+    if (auto read = read_duration(env, name, *to); !read) {
+      return tl::unexpected<Error>(read.error());
+    }
+  }
+  return context;
+}
+
+} // namespace ckpt::runner

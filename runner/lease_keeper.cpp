@@ -1,0 +1,103 @@
+// Invariant: the program does not run while the lease may look expired to another runner. A lease
+// counts as renewed from the instant BEFORE the write began: another one may have seen it unchanged
+// for as long as the write took.
+#include "runner/lease_keeper.hpp"
+
+#include "core/base/clock.hpp"
+#include "core/base/log.hpp"
+#include "core/base/process.hpp"
+
+#include <unistd.h>
+
+namespace ckpt::runner {
+namespace {
+
+std::int64_t steady_ms() {
+  return system_clock().monotonic().time_since_epoch().count();
+}
+
+} // namespace
+
+LeaseKeeper::LeaseKeeper(store::JobFolder folder, AttemptId attempt, Duration lease, Hooks hooks)
+    : folder_(std::move(folder)), attempt_(folder_.attempt(attempt)), lease_(lease),
+      hooks_(std::move(hooks)) {}
+
+Result<std::unique_ptr<LeaseKeeper>>
+LeaseKeeper::start(const store::JobFolder& folder, AttemptId attempt, Duration lease, Hooks hooks) {
+  std::unique_ptr<LeaseKeeper> keeper(new LeaseKeeper(folder, attempt, lease, std::move(hooks)));
+  if (auto renewed = keeper->renew(); !renewed) {
+    return tl::unexpected<Error>(renewed.error());
+  }
+  keeper->renewer_ = std::thread([raw = keeper.get()] { raw->renew_loop(); });
+  keeper->watcher_ = std::thread([raw = keeper.get()] { raw->watch_loop(); });
+  return keeper;
+}
+
+LeaseKeeper::~LeaseKeeper() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  stop_changed_.notify_all();
+  for (std::thread* thread : {&renewer_, &watcher_}) {
+    if (thread->joinable()) {
+      thread->join();
+    }
+  }
+}
+
+Status LeaseKeeper::renew() {
+  const std::int64_t began = steady_ms();
+  store::Lease lease;
+  lease.renewals = ++renewals_;
+  lease.boot_id = boot_id();
+  lease.pid = ::getpid();
+  lease.at = system_clock().now();
+  auto written = attempt_.renew_lease(lease);
+  if (written) {
+    last_renewed_ms_ = began;
+  }
+  return written;
+}
+
+bool LeaseKeeper::newer_claim_exists() const {
+  const auto claims = folder_.read_claims();
+  return claims && !claims->empty() && claims->back().attempt > attempt_.id();
+}
+
+bool LeaseKeeper::sleep_unless_stopped(Duration duration) {
+  std::unique_lock lock(mutex_);
+  return !stop_changed_.wait_for(lock, duration, [this] { return stop_; });
+}
+
+void LeaseKeeper::renew_loop() {
+  while (sleep_unless_stopped(frozen_ ? lease_ / 16 : lease_ / 4)) {
+    const bool was_frozen = frozen_;
+    if (auto renewed = renew(); !renewed) {
+      log::warning("lease not renewed: " + renewed.error().message);
+      continue;
+    }
+    if (newer_claim_exists()) {
+      hooks_.fenced();
+      return;
+    }
+    // Only if it was frozen before this renewal: else the watcher has frozen it just now, for a
+    // renewal that came too late.
+    if (was_frozen) {
+      frozen_ = false;
+      hooks_.thaw();
+    }
+  }
+}
+
+void LeaseKeeper::watch_loop() {
+  while (sleep_unless_stopped(lease_ / 32)) {
+    const std::int64_t age = steady_ms() - last_renewed_ms_;
+    if (age > (lease_ * 3 / 4).count()) {
+      frozen_ = true;
+      hooks_.freeze();
+    }
+  }
+}
+
+} // namespace ckpt::runner

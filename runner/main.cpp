@@ -1,0 +1,95 @@
+// ckpt-runner: the process inside an allocation. `run` is what generated batch scripts call;
+// `--stub` and `--ns-init` are called by its own engines.
+#include "core/base/log.hpp"
+#include "core/engine/criu/ns_init.hpp"
+#include "core/engine/stub.hpp"
+#include "runner/supervisor.hpp"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <string_view>
+
+namespace {
+
+using namespace ckpt;
+
+void complain(const Error& error) {
+  std::fprintf(stderr, "ckpt-runner: %s\n", error.message.c_str());
+  if (!error.advice.empty()) {
+    std::fprintf(stderr, "  %s\n", error.advice.c_str());
+  }
+}
+
+store::Claim claim_wish(const runner::Context& context) {
+  store::Claim claim;
+  claim.token = context.token;
+  claim.scheduler_job_id = context.scheduler_job_id;
+  claim.restart_count = context.restart_count;
+  claim.host = host_name();
+  claim.boot_id = boot_id();
+  claim.pid = ::getpid();
+  if (const auto self = process_info(::getpid())) {
+    claim.start_ticks = self->start_ticks;
+  }
+  claim.at = system_clock().now();
+  return claim;
+}
+
+/// Starts this program again in the same process: a local requeue.
+[[noreturn]] void start_again(const runner::Context& context, char** argv) {
+  ::setenv("CKPT_LOCAL_RESTART_COUNT", std::to_string(context.restart_count + 1).c_str(), 1);
+  ::execv("/proc/self/exe", argv);
+  std::perror("ckpt-runner: cannot start again");
+  ::_exit(runner::kNotEnded);
+}
+
+int run(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 2, argv + argc);
+  const auto context = runner::read_context(arguments, runner::current_environment());
+  if (!context) {
+    complain(context.error());
+    return 2;
+  }
+  runner::EventLoop loop; // blocks the signals before the first thread exists
+  const auto claim = context->folder().claim(claim_wish(*context));
+  if (!claim) {
+    // Surplus: another allocation has this job, or it was called off. Not success for Slurm's
+    // dependents.
+    complain(claim.error());
+    return runner::kNotEnded;
+  }
+  log::set_up(context->folder().attempt(claim->attempt).runner_log(), log::Level::info);
+  bool again = false;
+  int status = 0;
+  {
+    runner::Supervisor supervisor(*context, *claim, system_clock());
+    status = supervisor.run(loop);
+    again = supervisor.start_again();
+  }
+  if (again) {
+    start_again(*context, argv);
+  }
+  return status;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  const std::string_view verb = argc > 1 ? argv[1] : "";
+  if (verb == "run") {
+    return run(argc, argv);
+  }
+  if (verb == "--stub" && argc == 3) {
+    return ckpt::engine::run_stub(argv[2]);
+  }
+  if (verb == "--ns-init") {
+    return ckpt::engine::run_ns_init(argc, argv);
+  }
+  if (verb == "--version") {
+    std::printf("ckpt-runner %s\n", CKPT_VERSION);
+    return 0;
+  }
+  std::fprintf(stderr, "usage: ckpt-runner run --job FOLDER --token TOKEN | --version\n");
+  return 2;
+}

@@ -1,0 +1,122 @@
+#include "runner/start_point.hpp"
+
+#include "core/store/journal.hpp"
+
+#include <algorithm>
+
+namespace ckpt::runner {
+namespace {
+
+constexpr int kQuickFailures = 3;
+constexpr Duration kQuick = seconds{60};
+
+const Manifest* find(const std::vector<Manifest>& sealed, GenerationId id) {
+  const auto found = std::find_if(
+      sealed.begin(), sealed.end(), [&](const Manifest& manifest) { return manifest.id == id; });
+  return found == sealed.end() ? nullptr : &*found;
+}
+
+/// The newest generation that `attempt` wrote and that is older than `before`.
+const Manifest* newest_of(const std::vector<Manifest>& sealed,
+                          AttemptId attempt,
+                          std::optional<GenerationId> before) {
+  const Manifest* newest = nullptr;
+  for (const Manifest& manifest : sealed) {
+    if (manifest.attempt == attempt && (!before || manifest.id < *before) &&
+        (newest == nullptr || newest->id < manifest.id)) {
+      newest = &manifest;
+    }
+  }
+  return newest;
+}
+
+} // namespace
+
+std::vector<GenerationId> start_order(const std::vector<Manifest>& sealed,
+                                      const std::vector<EarlierAttempt>& attempts,
+                                      std::optional<GenerationId> chosen) {
+  const auto started_from = [&](AttemptId id) -> std::optional<GenerationId> {
+    const auto found = std::find_if(
+        attempts.begin(), attempts.end(), [&](const EarlierAttempt& a) { return a.id == id; });
+    return found == attempts.end() ? std::nullopt : found->started_from;
+  };
+  std::optional<GenerationId> next = chosen;
+  if (!next) {
+    const auto ran = std::find_if(
+        attempts.rbegin(), attempts.rend(), [](const EarlierAttempt& a) { return a.program_ran; });
+    if (ran == attempts.rend()) {
+      return {};
+    }
+    const Manifest* newest = newest_of(sealed, ran->id, std::nullopt);
+    next = newest != nullptr ? std::optional(newest->id) : ran->started_from;
+  }
+  std::vector<GenerationId> order;
+  while (next && std::find(order.begin(), order.end(), *next) == order.end()) {
+    const Manifest* manifest = find(sealed, *next);
+    if (manifest == nullptr) {
+      // Pruned or corrupt: what lies before it is unknown here, so the newest older one is the best
+      // guess left.
+      const Manifest* older = nullptr;
+      for (const Manifest& candidate : sealed) {
+        if (candidate.id < *next && (older == nullptr || older->id < candidate.id)) {
+          older = &candidate;
+        }
+      }
+      next = older != nullptr ? std::optional(older->id) : std::nullopt;
+      continue;
+    }
+    order.push_back(manifest->id);
+    const Manifest* before = newest_of(sealed, manifest->attempt, manifest->id);
+    next = before != nullptr  ? std::optional(before->id)
+           : manifest->parent ? manifest->parent
+                              : started_from(manifest->attempt);
+  }
+  return order;
+}
+
+std::optional<std::string> loop_guard(const std::vector<EarlierAttempt>& attempts) {
+  int quick = 0;
+  for (auto attempt = attempts.rbegin(); attempt != attempts.rend(); ++attempt) {
+    const bool broke = attempt->end_reason == EndReason::interrupted ||
+                       attempt->end_reason == EndReason::restart_failed ||
+                       attempt->end_reason == EndReason::launch_failed;
+    if (!broke || attempt->sealed_any || attempt->program_time > kQuick) {
+      break;
+    }
+    ++quick;
+  }
+  if (quick < kQuickFailures) {
+    return std::nullopt;
+  }
+  return "the last " + std::to_string(quick) +
+         " attempts broke within a minute of their start, without a new generation";
+}
+
+std::vector<EarlierAttempt> read_earlier_attempts(const store::JobFolder& folder,
+                                                  AttemptId before) {
+  std::vector<EarlierAttempt> attempts;
+  for (std::int64_t number = 1; number < before.value; ++number) {
+    EarlierAttempt attempt;
+    attempt.id = AttemptId{number};
+    const auto batch = store::read_attempt_events(folder.attempt(attempt.id).journal());
+    std::optional<TimePoint> started_at;
+    for (const store::AttemptEvent& event :
+         batch ? batch->events : std::vector<store::AttemptEvent>{}) {
+      using Kind = store::AttemptEventKind;
+      if (event.kind == Kind::program_started || event.kind == Kind::program_restarted) {
+        attempt.program_ran = true;
+        attempt.started_from = event.generation;
+        started_at = event.at;
+      }
+      attempt.sealed_any = attempt.sealed_any || event.kind == Kind::checkpoint_sealed;
+      if (event.kind == Kind::ended) {
+        attempt.end_reason = event.end_reason;
+      }
+      attempt.program_time = started_at ? event.at - *started_at : Duration{0};
+    }
+    attempts.push_back(attempt);
+  }
+  return attempts;
+}
+
+} // namespace ckpt::runner

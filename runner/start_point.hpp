@@ -1,0 +1,36 @@
+#pragma once
+
+#include "core/domain/generation.hpp"
+#include "core/store/job_folder.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ckpt::runner {
+
+/// What an earlier attempt did, as its journal tells.
+struct EarlierAttempt {
+  AttemptId id;
+  bool program_ran = false;                 ///< launched or restarted
+  std::optional<GenerationId> started_from; ///< with program_ran: nothing means from the beginning
+  std::optional<EndReason> end_reason;      ///< nothing: no final event
+  bool sealed_any = false;
+  Duration program_time{0}; ///< from program start to its last event
+};
+
+/// The generations to start from, best first: the chosen one (a rollback) or the newest sealed one
+/// on the current lineage, and then its ancestors, for when it turns out bad. The lineage is that
+/// of the newest attempt whose program ran. Pure.
+std::vector<GenerationId> start_order(const std::vector<Manifest>& sealed,
+                                      const std::vector<EarlierAttempt>& attempts,
+                                      std::optional<GenerationId> chosen);
+
+/// Why this job should not be tried again by itself: it failed at once, several times in a row, and
+/// no attempt came any further.
+std::optional<std::string> loop_guard(const std::vector<EarlierAttempt>& attempts);
+
+/// Reads all earlier journals. What cannot be read counts as not having run.
+std::vector<EarlierAttempt> read_earlier_attempts(const store::JobFolder& folder, AttemptId before);
+
+} // namespace ckpt::runner

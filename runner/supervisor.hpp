@@ -1,0 +1,165 @@
+#pragma once
+
+#include "core/base/clock.hpp"
+#include "core/domain/timing.hpp"
+#include "core/scheduler/scheduler.hpp"
+#include "core/store/journal.hpp"
+#include "runner/checkpointer.hpp"
+#include "runner/event_loop.hpp"
+#include "runner/lease_keeper.hpp"
+#include "runner/start_point.hpp"
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace ckpt::runner {
+
+/// What the batch process ends with when the program has not ended: never 0, so that Slurm's
+/// `afterok` dependents do not run early.
+constexpr int kNotEnded = 85;
+
+/// One attempt, from the claim to its end. Everything but the workers' tasks runs on the main
+/// thread. The parts: supervisor.cpp (loop, signals, orders), supervisor_start.cpp (engine, launch,
+/// restart), supervisor_checkpoint.cpp (when and what then), supervisor_end.cpp (TERM, ending,
+/// requeue).
+class Supervisor {
+public:
+  Supervisor(Context context, store::Claim claim, Clock& clock);
+  ~Supervisor();
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  /// Runs the attempt to its end; returns the exit status of the batch process.
+  int run(EventLoop& loop);
+
+  /// With a local requeue: run() has returned, and this process is to start itself again.
+  bool start_again() const { return start_again_; }
+
+private:
+  enum class Phase {
+    starting, ///< waiting for predecessors, launching or restarting
+    running,
+    checkpointing,
+    ending, ///< the program is being killed
+    over,
+  };
+
+  /// How the attempt is to end.
+  struct Ending {
+    EndReason reason = EndReason::unknown;
+    std::string detail;
+    bool requeue = false;
+    std::optional<ExitStatus> program; ///< its own end; then there is nothing left to kill
+    std::string exclude_node;          ///< at the requeue
+  };
+
+  /// A checkpoint that is being taken, and what follows it.
+  struct InFlight {
+    std::vector<std::int64_t> orders; ///< answered when it is over
+    std::optional<Ending> then_end;   ///< if it is sealed
+    Duration started{0};
+  };
+
+  // supervisor.cpp
+  bool prepare();
+  void main_loop();
+  void on_signal(int signal);
+  void look_at_orders();
+  void handle(const store::Order& order);
+  void refuse_orders(const std::vector<std::int64_t>& orders, const std::string& reason);
+  void reap();
+  void ask_scheduler();
+  void on_allocation(const Result<std::vector<Allocation>>& answer);
+  void reload_policy();
+  bool journal(store::AttemptEvent event);
+  void warn(const std::string& code, const std::string& reason);
+  Duration now() const; ///< since the program was launched or restarted
+  std::string node_name() const;
+
+  // supervisor_start.cpp
+  void start_program();
+  Result<std::unique_ptr<engine::Session>> start_on_worker();
+  Result<std::unique_ptr<engine::Session>> restart_from(const Manifest& manifest);
+  Result<std::unique_ptr<engine::Session>> launch_fresh();
+  Status choose_engine_for(const Manifest* manifest);
+  engine::LaunchRequest launch_request() const;
+  void on_started(Result<std::unique_ptr<engine::Session>> started);
+  void on_start_failed(const Error& error);
+  Status cut_output_to_start();
+
+  // supervisor_checkpoint.cpp
+  void consider_checkpoint();
+  RunFacts run_facts() const;
+  void take_checkpoint(Trigger trigger,
+                       std::optional<GenerationId> generation,
+                       std::vector<std::int64_t> orders,
+                       std::optional<Ending> then_end);
+  void on_checkpoint(const CheckpointOutcome& outcome);
+  std::optional<Ending> ending_after(Trigger trigger) const;
+  void tidy();
+
+  // supervisor_end.cpp
+  void on_term();
+  void consider_term();
+  void on_root_ended(const ExitStatus& status);
+  void begin_end(Ending ending);
+  void finish_end();
+  void requeue();
+  bool may_requeue(std::string& why_not) const;
+
+  Context context_;
+  store::Claim claim_;
+  Clock& clock_;
+  store::JobFolder folder_;
+  store::AttemptFolder attempt_;
+  store::AttemptJournal journal_;
+  store::Generations generations_;
+  EventLoop* loop_ = nullptr;
+  JobSpec spec_;
+  Policy policy_;
+  std::vector<EarlierAttempt> earlier_;
+  OutputPaths output_;
+  Path tmpdir_;
+  HostFingerprint host_;
+  std::unique_ptr<scheduler::Scheduler> scheduler_;
+  std::unique_ptr<LeaseKeeper> lease_;
+  std::unique_ptr<Worker> engine_worker_;    ///< engine calls, sealing
+  std::unique_ptr<Worker> scheduler_worker_; ///< Slurm's clients can hang for 20 s
+  std::unique_ptr<Worker> tidy_worker_;      ///< retention, compression; low priority
+
+  Phase phase_ = Phase::starting;
+  std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<engine::Session> session_;
+  std::mutex session_mutex_; ///< for the lease's threads, which freeze its processes
+  std::unique_ptr<Checkpointer> checkpointer_;
+  std::optional<GenerationId> started_from_;
+  std::optional<Error> start_error_;
+  MonoTime program_started_{};
+  Duration run_before_{0};
+  RunFacts facts_; ///< what has happened; `now` and what depends on it is filled in by run_facts()
+  std::uint64_t newest_bytes_ = 0;
+  std::optional<InFlight> in_flight_;
+  std::atomic<Trigger> trigger_{Trigger::interval};
+  std::atomic<bool> checkpoint_wanted_{false}; ///< the tidy worker gives way
+  std::atomic<bool> give_up_start_{false};
+  std::vector<store::Order> waiting_orders_; ///< came while a checkpoint was written
+  std::int64_t next_order_ = 1;
+  std::int64_t daemon_epoch_ = 0;
+  std::optional<MonoTime> walltime_ends_;
+  std::optional<MonoTime> preempted_at_;
+  MonoTime next_look_{};
+  MonoTime next_ask_{};
+  std::optional<MonoTime> term_seen_;
+  Duration kill_wait_ = seconds{30};
+  std::optional<EndReason> term_cause_;
+  std::optional<ExitStatus> root_status_;
+  std::atomic<bool> fenced_{false};
+  std::optional<Ending> ending_;
+  int exit_status_ = kNotEnded;
+  bool start_again_ = false;
+};
+
+} // namespace ckpt::runner

@@ -1,0 +1,184 @@
+// When a checkpoint is due, and what follows it.
+#include "core/base/log.hpp"
+#include "core/domain/retention.hpp"
+#include "core/store/pins.hpp"
+#include "runner/supervisor.hpp"
+
+#include <algorithm>
+
+namespace ckpt::runner {
+
+using Kind = store::AttemptEventKind;
+
+RunFacts Supervisor::run_facts() const {
+  RunFacts facts = facts_;
+  facts.now = now();
+  if (walltime_ends_) {
+    facts.allocation_end = *walltime_ends_ - program_started_;
+  }
+  if (preempted_at_) {
+    facts.preempt_at = *preempted_at_ - program_started_;
+  }
+  return facts;
+}
+
+void Supervisor::consider_checkpoint() {
+  if (phase_ != Phase::running || in_flight_ || term_seen_) {
+    return;
+  }
+  const auto next = next_checkpoint(policy_, run_facts());
+  if (next && next->at <= now()) {
+    take_checkpoint(next->trigger, std::nullopt, {}, ending_after(next->trigger));
+    return;
+  }
+  // The last checkpoint did not come about and time is up: leave with what there is, before Slurm
+  // ends us without a word.
+  constexpr Duration kLastMoment = seconds{3};
+  if (walltime_ends_ && clock_.monotonic() > *walltime_ends_ - kLastMoment) {
+    begin_end({EndReason::walltime,
+               "no checkpoint could be sealed before the end of the allocation",
+               policy_.at_walltime == AtWalltime::requeue,
+               {},
+               {}});
+  }
+}
+
+// Some checkpoints are the last of their attempt.
+std::optional<Supervisor::Ending> Supervisor::ending_after(Trigger trigger) const {
+  switch (trigger) {
+  case Trigger::before_walltime:
+    return Ending{EndReason::walltime,
+                  "end of the allocation",
+                  policy_.at_walltime == AtWalltime::requeue,
+                  {},
+                  {}};
+  case Trigger::stop:
+    return Ending{EndReason::stopped, "ran for as long as --stop-after says", false, {}, {}};
+  case Trigger::preemption: // Slurm requeues what it preempts; the grace time that is left is not
+                            // worth much
+    return Ending{EndReason::preempted, "preemption announced", false, {}, {}};
+  case Trigger::proof:
+  case Trigger::interval:
+  case Trigger::drain:
+  case Trigger::manual:
+  case Trigger::program:
+  case Trigger::signal:
+    break;
+  }
+  return std::nullopt;
+}
+
+void Supervisor::take_checkpoint(Trigger trigger,
+                                 std::optional<GenerationId> generation,
+                                 std::vector<std::int64_t> orders,
+                                 std::optional<Ending> then_end) {
+  phase_ = Phase::checkpointing;
+  in_flight_ = InFlight{std::move(orders), std::move(then_end), now()};
+  trigger_ = trigger;
+  checkpoint_wanted_ = true; // a compression in the background stops
+  CheckpointWish wish{generation, policy_, run_before_ + now(), newest_bytes_};
+  engine_worker_->run(
+      [this, wish = std::move(wish)] { return checkpointer_->take(*session_, wish, trigger_); },
+      [this](const CheckpointOutcome& outcome) { on_checkpoint(outcome); });
+}
+
+void Supervisor::on_checkpoint(const CheckpointOutcome& outcome) {
+  const InFlight flight = std::move(*in_flight_);
+  in_flight_.reset();
+  checkpoint_wanted_ = false;
+  facts_.last_try_ended = now();
+  if (phase_ == Phase::checkpointing) {
+    phase_ = Phase::running;
+  }
+  if (outcome.manifest) {
+    const Manifest& manifest = *outcome.manifest;
+    facts_.failures_in_a_row = 0;
+    facts_.proven = true;
+    facts_.last_frozen = now() - (manifest.sealed_at - manifest.frozen_at);
+    facts_.costs.last_blocked = manifest.blocked;
+    facts_.costs.slowest_freeze_to_sealed =
+        std::max(facts_.costs.slowest_freeze_to_sealed.value_or(Duration{0}),
+                 manifest.sealed_at - manifest.frozen_at);
+    newest_bytes_ = manifest.raw_bytes();
+    for (const std::int64_t order : flight.orders) {
+      journal({.kind = Kind::order_done, .generation = outcome.generation, .order = order});
+    }
+  } else {
+    ++facts_.failures_in_a_row;
+    log::warning("checkpoint not sealed: " + outcome.error->message);
+    refuse_orders(flight.orders, outcome.error->message);
+  }
+  if (phase_ != Phase::running) {
+    return; // the program has ended meanwhile, or is being ended
+  }
+  if (outcome.manifest && flight.then_end) {
+    begin_end(*flight.then_end);
+    return;
+  }
+  // Those who asked while this one was written want a newer one: one serves them all.
+  std::vector<store::Order> waiting = std::exchange(waiting_orders_, {});
+  for (const store::Order& order : waiting) {
+    handle(order);
+  }
+  if (!in_flight_) {
+    tidy();
+  }
+}
+
+// Retention and compression, also while the daemon is dead: a full disk would end the job.
+void Supervisor::tidy() {
+  if (!tidy_worker_->idle()) {
+    return;
+  }
+  const auto wanted = [this](std::uint64_t, std::uint64_t) { return !checkpoint_wanted_.load(); };
+  tidy_worker_->run(
+      [this, policy = policy_, wanted] {
+        std::vector<store::AttemptEvent> events;
+        const auto on_disk = generations_.list();
+        const auto pins = store::pinned_generations(folder_);
+        if (!on_disk || !pins) {
+          return events;
+        }
+        std::vector<GenerationFacts> facts;
+        for (const store::GenerationOnDisk& generation : *on_disk) {
+          if (generation.manifest && generation.tombstone.empty()) {
+            const bool corrupt = !generation.corruption.empty();
+            facts.push_back({generation.id,
+                             corrupt ? GenerationState::corrupt : GenerationState::sealed,
+                             pins->contains(generation.id),
+                             false,
+                             true});
+          }
+        }
+        for (const RetentionVerdict& verdict : retain(facts, policy, JobPhase::unfinished)) {
+          if (!verdict.keep && generations_.remove(verdict.id, verdict.reason)) {
+            events.push_back(
+                {.kind = Kind::pruned, .reason = verdict.reason, .generation = verdict.id});
+          }
+        }
+        const auto left = generations_.list();
+        for (const store::GenerationOnDisk& generation :
+             left ? *left : std::vector<store::GenerationOnDisk>{}) {
+          const bool good =
+              generation.manifest && generation.tombstone.empty() && generation.corruption.empty();
+          if (!good || policy.compress != Compression::zstd || checkpoint_wanted_) {
+            continue;
+          }
+          const std::uint64_t before = generation.manifest->stored_bytes();
+          const auto compressed = generations_.compress(*generation.manifest, 1, wanted);
+          if (compressed && compressed->stored_bytes() < before) {
+            events.push_back({.kind = Kind::compressed,
+                              .generation = generation.id,
+                              .bytes = compressed->stored_bytes()});
+          }
+        }
+        return events;
+      },
+      [this](const std::vector<store::AttemptEvent>& events) {
+        for (const store::AttemptEvent& event : events) {
+          journal(event);
+        }
+      });
+}
+
+} // namespace ckpt::runner

@@ -1,0 +1,218 @@
+// How an attempt ends: by the program itself, at walltime, by TERM, by order; and how the next one
+// is asked for.
+#include "core/base/log.hpp"
+#include "core/scheduler/local/local_requeue.hpp"
+#include "runner/supervisor.hpp"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+namespace ckpt::runner {
+
+using Kind = store::AttemptEventKind;
+
+namespace {
+
+constexpr Duration kKillPatience = seconds{10};
+constexpr Duration kBeforeKill =
+    seconds{2}; ///< of KillWait, left for killing and writing the end down
+constexpr Duration kReasonPatience = seconds{3}; ///< for Slurm to say why TERM came
+
+} // namespace
+
+void Supervisor::on_term() {
+  if (term_seen_ || phase_ == Phase::over) {
+    return;
+  }
+  term_seen_ = clock_.monotonic();
+  journal({.kind = Kind::term_seen});
+  ask_scheduler();
+  if (phase_ == Phase::starting) {
+    give_up_start_ = true;
+    phase_ = Phase::ending;
+    ending_ = Ending{EndReason::interrupted, "ended while it started", false, {}, {}};
+  }
+}
+
+// TERM is seen: finish a checkpoint in flight, or take one if there is time for twice what it will
+// probably need; then leave.
+void Supervisor::consider_term() {
+  if (!term_seen_ || (phase_ != Phase::running && phase_ != Phase::checkpointing)) {
+    return;
+  }
+  const MonoTime time = clock_.monotonic();
+  if (term_cause_ == EndReason::preempted) {
+    trigger_ = Trigger::preemption;
+  } else if (term_cause_ == EndReason::walltime) {
+    trigger_ = Trigger::before_walltime;
+  }
+  if (time < *term_seen_ + kReasonPatience && !term_cause_ && scheduler_worker_->idle()) {
+    ask_scheduler();
+  }
+  Ending ending;
+  ending.reason = term_cause_.value_or(EndReason::interrupted);
+  ending.detail = "the scheduler ended the allocation";
+  // Only what is certain: after a cancellation or a requeue from outside there is nothing for us to
+  // ask for.
+  ending.requeue = term_cause_ == EndReason::walltime && policy_.at_walltime == AtWalltime::requeue;
+  if (term_cause_ == EndReason::cancelled) {
+    begin_end(ending);
+    return;
+  }
+  const Duration left = *term_seen_ + kill_wait_ - kBeforeKill - time;
+  if (phase_ == Phase::running) {
+    const bool taken_since = facts_.last_checkpoint_taken;
+    const Duration predicted =
+        facts_.costs.slowest_freeze_to_sealed.value_or(seconds{2}) + milliseconds{500};
+    if (!taken_since && left > 2 * predicted) {
+      facts_.last_checkpoint_taken = true; // one try
+      take_checkpoint(Trigger::signal, std::nullopt, {}, std::nullopt);
+      return;
+    }
+    const bool reason_known = term_cause_ || time >= *term_seen_ + kReasonPatience;
+    if (reason_known || left <= Duration{0}) {
+      begin_end(ending);
+    }
+    return;
+  }
+  if (left <= Duration{0}) {
+    begin_end(ending); // the set may be complete without its seal: the next claimant looks
+  }
+}
+
+void Supervisor::on_root_ended(const ExitStatus& status) {
+  if (phase_ == Phase::ending || phase_ == Phase::over) {
+    return; // we killed it
+  }
+  const auto program = session_->program_status(status);
+  Ending ending;
+  if (program && !term_seen_ && !fenced_) {
+    ending.reason = program->success() ? EndReason::completed : EndReason::failed;
+    ending.detail = program->describe();
+    ending.program = program;
+  } else if (program && program->success()) {
+    // A program that ends with 0 after TERM has finished: nothing but success says so.
+    ending.reason = EndReason::completed;
+    ending.program = program;
+  } else if (term_seen_) {
+    ending.reason = term_cause_.value_or(EndReason::interrupted);
+    ending.detail = "the program died after TERM: " + status.describe();
+  } else {
+    ending.reason = EndReason::interrupted;
+    ending.detail = "the engine broke: " + status.describe();
+    ending.requeue = true;
+  }
+  begin_end(std::move(ending));
+}
+
+bool Supervisor::may_requeue(std::string& why_not) const {
+  if (claim_.attempt.value > policy_.max_restarts) {
+    why_not = "--max-restarts " + std::to_string(policy_.max_restarts) + " is used up";
+    return false;
+  }
+  if (policy_.total_time && run_before_ + now() >= *policy_.total_time) {
+    why_not = "--total-time " + format_duration(*policy_.total_time) + " is used up";
+    return false;
+  }
+  return true;
+}
+
+void Supervisor::begin_end(Ending ending) {
+  if (phase_ == Phase::over || (phase_ == Phase::ending && ending_ && session_ == nullptr)) {
+    return;
+  }
+  std::string why_not;
+  if (ending.requeue && !may_requeue(why_not)) {
+    ending.requeue = false;
+    ending.detail += (ending.detail.empty() ? "" : "; ") + why_not;
+  }
+  const bool starting = phase_ == Phase::starting;
+  phase_ = Phase::ending;
+  ending_ = std::move(ending);
+  give_up_start_ = true;
+  checkpoint_wanted_ = true;
+  if (starting) {
+    return; // on_started or on_start_failed goes on
+  }
+  // PROTOCOL: the intent is on the disk before the program is ended.
+  if (ending_->requeue) {
+    journal({.kind = Kind::requeue_intent, .reason = claim_.token.value});
+  }
+  session_->interrupt();
+  engine_worker_->run(
+      [this] {
+        auto killed = session_->kill(kKillPatience);
+        if (!killed) {
+          log::error("not everything of the program ended: " + killed.error().message);
+        }
+        return killed.has_value();
+      },
+      [](bool) {});
+}
+
+void Supervisor::finish_end() {
+  if (phase_ == Phase::over) {
+    return;
+  }
+  phase_ = Phase::over;
+  if (session_ && !root_status_) {
+    int status = 0;
+    ::waitpid(session_->root_pid(), &status, WNOHANG);
+  }
+  refuse_orders(
+      [this] {
+        std::vector<std::int64_t> numbers;
+        for (const store::Order& order : waiting_orders_) {
+          numbers.push_back(order.number);
+        }
+        return numbers;
+      }(),
+      "the attempt has ended");
+  store::AttemptEvent event{.kind = Kind::ended, .reason = ending_->detail};
+  event.end_reason = ending_->reason;
+  if (ending_->program) {
+    event.exit_code = ending_->program->code;
+    event.signal = ending_->program->signal;
+    exit_status_ = ending_->program->shell_status();
+  }
+  // Fenced: the journal is still ours alone, but the next attempt does not wait for it.
+  bool written = journal(event);
+  constexpr int kTries = 20;
+  for (int tries = 1; !written && tries < kTries; ++tries) {
+    clock_.sleep_for(milliseconds{500});
+    written = journal(event);
+  }
+  session_.reset();
+  lease_.reset();
+  if (ending_->requeue && written) {
+    requeue();
+  }
+}
+
+void Supervisor::requeue() {
+  if (context_.scheduler == SchedulerKind::local) {
+    const auto noted = scheduler::local_requeued(
+        context_.local_state_dir, context_.scheduler_job_id, context_.restart_count + 1);
+    if (!noted) {
+      journal({.kind = Kind::requeue_failed, .reason = noted.error().message});
+      return;
+    }
+    journal({.kind = Kind::requeue_done});
+    start_again_ = true;
+    return;
+  }
+  if (!ending_->exclude_node.empty()) {
+    std::ignore = scheduler_->exclude_node(context_.scheduler_job_id, ending_->exclude_node);
+  }
+  const auto requeued = scheduler_->requeue(context_.scheduler_job_id);
+  if (!requeued) {
+    journal({.kind = Kind::requeue_failed, .reason = requeued.error().message});
+    return;
+  }
+  journal({.kind = Kind::requeue_done});
+  if (auto started = scheduler_->start_now(context_.scheduler_job_id); !started) {
+    log::warning("StartTime not set: " + started.error().message);
+  }
+}
+
+} // namespace ckpt::runner

@@ -1,0 +1,286 @@
+// From the claim to a running program: which generation, which engine, launch or restart, and
+// falling back when one turns out bad.
+#include "core/base/log.hpp"
+#include "core/base/strings.hpp"
+#include "core/store/initial_lengths.hpp"
+#include "runner/predecessors.hpp"
+#include "runner/supervisor.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+namespace ckpt::runner {
+
+using Kind = store::AttemptEventKind;
+
+void Supervisor::start_program() {
+  engine_worker_->run(
+      [this] { return start_on_worker(); },
+      [this](Result<std::unique_ptr<engine::Session>> started) { on_started(std::move(started)); });
+}
+
+// On the engine's thread; events go to the main thread, which writes them in this order.
+Result<std::unique_ptr<engine::Session>> Supervisor::start_on_worker() {
+  const auto report = [this](store::AttemptEvent event) {
+    loop_->post([this, event = std::move(event)] { journal(event); });
+  };
+  const bool free = wait_for_predecessors(
+      context_,
+      claim_.attempt,
+      clock_,
+      [&](std::string why) { report({.kind = Kind::waiting, .reason = std::move(why)}); },
+      [this] { return give_up_start_.load(); });
+  if (!free) {
+    return fail(ErrorClass::failed, "interrupted", "ended while it waited for an earlier attempt");
+  }
+  earlier_ = read_earlier_attempts(folder_, claim_.attempt);
+  if (const auto why = loop_guard(earlier_)) {
+    return fail(ErrorClass::refused,
+                "loop_guard",
+                *why,
+                "look at `ckpt logs --runner`, then `ckpt restart`");
+  }
+  const auto output = fix_output_paths(context_, spec_);
+  const auto tmpdir = make_stable_tmpdir(context_);
+  const auto made = make_directories(attempt_.images());
+  if (!output || !tmpdir || !made) {
+    return tl::unexpected<Error>(!output   ? output.error()
+                                 : !tmpdir ? tmpdir.error()
+                                           : made.error());
+  }
+  output_ = *output;
+  tmpdir_ = *tmpdir;
+
+  const auto wish = folder_.read_start(claim_.token);
+  const auto on_disk = generations_.list();
+  if (!wish || !on_disk) {
+    return tl::unexpected<Error>(wish ? on_disk.error() : wish.error());
+  }
+  std::vector<Manifest> sealed;
+  for (const store::GenerationOnDisk& generation : *on_disk) {
+    if (generation.manifest && generation.tombstone.empty() && generation.corruption.empty()) {
+      sealed.push_back(*generation.manifest);
+    }
+  }
+  const bool first_of_token = claim_.restart_count == 0;
+  const auto order =
+      start_order(sealed, earlier_, first_of_token && *wish ? (*wish)->generation : std::nullopt);
+  for (const GenerationId id : order) {
+    const auto manifest =
+        std::find_if(sealed.begin(), sealed.end(), [&](const Manifest& m) { return m.id == id; });
+    auto session = restart_from(*manifest);
+    if (session || session.error().code == "interrupted" ||
+        session.error().code == "node_refused" || session.error().cls == ErrorClass::unusable) {
+      return session;
+    }
+    report({.kind = Kind::restart_failed,
+            .code = session.error().code,
+            .reason = session.error().message,
+            .generation = id});
+    start_error_ = session.error();
+  }
+  if (!order.empty()) {
+    return fail(ErrorClass::failed,
+                "restart_failed",
+                "no generation could be restarted; the last one: " + start_error_->message,
+                "`ckpt verify` tells which are good; `ckpt logs --runner` has the details");
+  }
+  return launch_fresh();
+}
+
+Status Supervisor::choose_engine_for(const Manifest* manifest) {
+  const engine::EngineConfig config = engine::EngineConfig::from_environment(context_.env);
+  const engine::ProgramInfo program =
+      make_program(context_, spec_, policy_, claim_.attempt, tmpdir_);
+  if (manifest != nullptr) {
+    engine_ = engine::make_engine(manifest->engine.engine, config);
+  } else {
+    auto choice = engine::choose_engine(spec_.engine, program, config);
+    if (!choice) {
+      return tl::unexpected<Error>(choice.error());
+    }
+    engine_ = std::move(choice->engine);
+    std::vector<std::string> passed_over;
+    for (const engine::PassedOver& other : choice->passed_over) {
+      passed_over.push_back(std::string(word(other.engine)) + ": " + other.reason);
+    }
+    const auto version = engine_->version();
+    loop_->post(
+        [this, reason = join(passed_over, "; "), version = version.value_or(EngineVersion{})] {
+          journal({.kind = Kind::starting, .reason = reason, .engine = version});
+        });
+  }
+  const auto version = engine_->version();
+  return version ? Status{} : Status(tl::unexpected<Error>(version.error()));
+}
+
+engine::LaunchRequest Supervisor::launch_request() const {
+  engine::LaunchRequest request;
+  request.program = make_program(context_, spec_, policy_, claim_.attempt, tmpdir_);
+  request.work_dir = attempt_.path();
+  request.images_dir = attempt_.images();
+  request.stdout_path = output_.out.string();
+  request.stderr_path = output_.err.string();
+  request.umask = spec_.umask;
+  request.shield_term =
+      policy_.shield_term == ShieldTerm::on ||
+      (policy_.shield_term == ShieldTerm::automatic && engine_->can_shield_term());
+  request.give_up = [this] { return give_up_start_.load(); };
+  return request;
+}
+
+Result<std::unique_ptr<engine::Session>> Supervisor::restart_from(const Manifest& manifest) {
+  if (auto chosen = choose_engine_for(&manifest); !chosen) {
+    return tl::unexpected<Error>(chosen.error());
+  }
+  if (const auto obstacle =
+          restart_obstacle(manifest.host, manifest.engine, host_, engine_->version().value())) {
+    return fail(
+        ErrorClass::refused, "node_refused", manifest.id.str() + " cannot run here: " + *obstacle);
+  }
+  const auto images = generations_.materialize(manifest);
+  if (!images) {
+    if (images.error().code == "generation_corrupt") {
+      std::ignore = generations_.mark_corrupt(manifest.id, images.error().message);
+      loop_->post([this, id = manifest.id, reason = images.error().message] {
+        journal({.kind = Kind::corrupt, .reason = reason, .generation = id});
+      });
+    }
+    return tl::unexpected<Error>(images.error());
+  }
+  const bool exact = policy_.stdout_on_restart == StdoutOnRestart::exact;
+  if (auto restored = generations_.restore_files(manifest, exact); !restored) {
+    return tl::unexpected<Error>(restored.error());
+  }
+  engine::RestartRequest request;
+  request.launch = launch_request();
+  request.images = *images;
+  auto session = engine_->restart(request);
+  if (session) {
+    started_from_ = manifest.id;
+    run_before_ = manifest.run_before;
+    newest_bytes_ = manifest.raw_bytes();
+    facts_.proven = true;
+    facts_.costs.last_blocked = manifest.blocked;
+    facts_.costs.slowest_freeze_to_sealed = manifest.sealed_at - manifest.frozen_at;
+  }
+  return session;
+}
+
+Result<std::unique_ptr<engine::Session>> Supervisor::launch_fresh() {
+  if (auto chosen = choose_engine_for(nullptr); !chosen) {
+    return tl::unexpected<Error>(chosen.error());
+  }
+  if (auto cut = cut_output_to_start(); !cut) {
+    return tl::unexpected<Error>(cut.error());
+  }
+  return engine_->launch(launch_request());
+}
+
+// From the beginning: the first attempt notes how long the files were and empties the output, as
+// sbatch does; a later one goes back to that.
+Status Supervisor::cut_output_to_start() {
+  const Path note = folder_.path() / "initial.json";
+  store::InitialLengths lengths;
+  if (auto known = store::read_initial_lengths(note)) {
+    lengths = std::move(*known);
+  } else if (known.error().code == "no_such_file") {
+    const bool append = policy_.stdout_on_restart == StdoutOnRestart::append;
+    for (const Path& path : {output_.out, output_.err}) {
+      struct stat info {};
+      const bool there = append && ::stat(path.c_str(), &info) == 0;
+      lengths.push_back({path.string(), there ? static_cast<std::uint64_t>(info.st_size) : 0});
+    }
+    for (const Path& path : expand_globs(policy_.append_files, spec_.cwd)) {
+      lengths.push_back({path.string(), std::filesystem::file_size(path)});
+    }
+    if (auto written = store::write_initial_lengths(note, lengths); !written) {
+      return written;
+    }
+  } else {
+    return tl::unexpected<Error>(known.error());
+  }
+  for (const FileLength& length : lengths) {
+    struct stat info {};
+    if (::stat(length.path.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&
+        static_cast<std::uint64_t>(info.st_size) > length.bytes) {
+      if (auto cut = truncate_file(length.path, length.bytes); !cut) {
+        return cut;
+      }
+    }
+  }
+  // A file of the program's that did not exist at the start was made by an attempt that is being
+  // undone.
+  if (claim_.attempt.value > 1) {
+    for (const Path& path : expand_globs(policy_.append_files, spec_.cwd)) {
+      const bool known = std::any_of(lengths.begin(), lengths.end(), [&](const FileLength& length) {
+        return length.path == path.string();
+      });
+      if (!known) {
+        if (auto cut = truncate_file(path, 0); !cut) {
+          return cut;
+        }
+      }
+    }
+  }
+  return {};
+}
+
+void Supervisor::on_started(Result<std::unique_ptr<engine::Session>> started) {
+  if (!started) {
+    on_start_failed(started.error());
+    return;
+  }
+  {
+    const std::lock_guard lock(session_mutex_);
+    session_ = std::move(*started);
+  }
+  program_started_ = clock_.monotonic();
+  facts_.run_before = run_before_;
+  journal({.kind = started_from_ ? Kind::program_restarted : Kind::program_started,
+           .generation = started_from_,
+           .engine = engine_->version().value_or(EngineVersion{})});
+  CheckpointSetting setting{folder_,
+                            claim_.attempt,
+                            spec_.cwd,
+                            output_,
+                            engine_->version().value_or(EngineVersion{}),
+                            host_,
+                            started_from_};
+  checkpointer_ =
+      std::make_unique<Checkpointer>(std::move(setting), [this](store::AttemptEvent event) {
+        loop_->post([this, event = std::move(event)] { journal(event); });
+      });
+  if (phase_ == Phase::ending) { // cancelled, fenced or TERM while it started
+    begin_end(*ending_);
+    return;
+  }
+  phase_ = Phase::running;
+  std::vector<store::Order> waiting = std::exchange(waiting_orders_, {});
+  for (const store::Order& order : waiting) {
+    handle(order);
+  }
+}
+
+void Supervisor::on_start_failed(const Error& error) {
+  log::error("not started: " + error.message);
+  if (phase_ == Phase::ending) {
+    finish_end();
+    return;
+  }
+  const bool was_restart = start_error_.has_value() || error.code == "restart_failed";
+  Ending ending;
+  ending.reason = was_restart ? EndReason::restart_failed : EndReason::launch_failed;
+  ending.detail = error.message;
+  if (error.code == "node_refused") {
+    journal({.kind = Kind::node_refused, .reason = error.message});
+    ending.exclude_node = node_name();
+    ending.requeue = true;
+  }
+  phase_ = Phase::ending;
+  ending_ = ending;
+  finish_end();
+}
+
+} // namespace ckpt::runner
