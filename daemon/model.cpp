@@ -1,0 +1,305 @@
+#include "daemon/model.hpp"
+
+#include "core/domain/machines.hpp"
+
+#include <algorithm>
+#include <utility>
+
+// Invariants: job.state moves by the table of the state machine alone; a submission that is not
+// open is never opened again; job.jsonl alone makes a job final or parked.
+
+namespace ckpt::daemon {
+namespace {
+
+using store::JobEventKind;
+
+void move(JobModel& model, JobEventType event) {
+  if (const auto next = next_state(model.job.state, event)) {
+    model.job.state = *next;
+  }
+}
+
+void set_submission(JobModel& model,
+                    const SubmissionToken& token,
+                    SubmissionState state,
+                    Change& change) {
+  for (SubmissionRow& row : model.submissions) {
+    if (row.token == token) {
+      row.state = state;
+      change.submissions.insert(token.value);
+    }
+  }
+}
+
+void close_open_submission(JobModel& model, SubmissionState state, Change& change) {
+  if (const SubmissionRow* open = model.open_submission()) {
+    set_submission(model, open->token, state, change);
+  }
+}
+
+void end_job(JobModel& model, JobEventType type, const store::JobEvent& event, Change& change) {
+  if (!next_state(model.job.state, type)) {
+    return;
+  }
+  move(model, type);
+  model.job.reason = event.reason;
+  model.job.ended_at = event.at;
+  model.job.exit_code = event.exit_code;
+  model.job.signal = event.signal;
+  model.job.wish_stop = false;
+  model.job.wish_cancel = false;
+  close_open_submission(model, SubmissionState::over, change);
+}
+
+void park(JobModel& model, const store::JobEvent& event, Change& change) {
+  move(model, JobEventType::parked);
+  model.job.reason = event.reason;
+  model.job.wish_stop = false;
+  if (!event.token) { // with a token: held outside, and theirs to release
+    close_open_submission(model, SubmissionState::over, change);
+  }
+}
+
+void restart(JobModel& model, const store::JobEvent& event, Change& change) {
+  move(model, JobEventType::restart_asked);
+  close_open_submission(model, SubmissionState::revoked, change);
+  JobRow& job = model.job;
+  job.reason = event.reason;
+  job.ended_at.reset();
+  job.exit_code.reset();
+  job.signal.reset();
+  job.wish_stop = job.wish_cancel = job.wish_hold = false;
+  job.wish_reason.clear();
+  job.start_from = event.generation;
+  job.attempt_floor = model.attempts.empty() ? 0 : model.attempts.back().n.value;
+}
+
+void release(JobModel& model, const store::JobEvent& event) {
+  model.job.wish_hold = false;
+  if (event.by == "scheduler") { // a hold from outside that parked it is gone
+    move(model, JobEventType::restart_asked);
+  }
+  model.job.reason = event.reason;
+}
+
+/// "node_fail: allocation 12 is over…": the reconciler puts the word first.
+EndReason lost_reason(const std::string& reason) {
+  return from_word<EndReason>(reason.substr(0, reason.find(':'))).value_or(EndReason::lost);
+}
+
+void lose_attempt(JobModel& model, const store::JobEvent& event, Change& change) {
+  AttemptRow* row = event.attempt ? model.attempt(*event.attempt) : nullptr;
+  if (row == nullptr || !row->live()) {
+    return;
+  }
+  row->state = AttemptState::ended;
+  row->end_reason = lost_reason(event.reason);
+  row->reason = event.reason;
+  row->ended_at = event.at;
+  row->marked_lost = true;
+  change.attempts.insert(row->n);
+  move(model, JobEventType::attempt_over);
+  model.job.reason = event.reason;
+}
+
+void pin(JobModel& model, const store::JobEvent& event, bool pinned, Change& change) {
+  const auto found =
+      event.generation ? model.generations.find(*event.generation) : model.generations.end();
+  if (found != model.generations.end()) {
+    found->second.pinned = pinned;
+    change.generations.insert(found->first);
+  }
+}
+
+std::string type_of(JobEventKind kind) {
+  switch (kind) {
+  case JobEventKind::submit_intent:
+    return "submission_intended";
+  case JobEventKind::submitted:
+    return "submission_accepted";
+  case JobEventKind::submit_failed:
+    return "submission_refused";
+  case JobEventKind::token_revoked:
+    return "submission_closed";
+  case JobEventKind::pinned:
+  case JobEventKind::unpinned:
+    return "generation_" + std::string(word(kind));
+  case JobEventKind::attempt_lost:
+    return "attempt_lost";
+  case JobEventKind::created:
+  case JobEventKind::stop_requested:
+  case JobEventKind::parked:
+  case JobEventKind::restart_requested:
+  case JobEventKind::cancel_requested:
+  case JobEventKind::cancelled:
+  case JobEventKind::completed:
+  case JobEventKind::failed:
+  case JobEventKind::held:
+  case JobEventKind::released:
+  case JobEventKind::policy_changed:
+  case JobEventKind::tagged:
+    break;
+  }
+  return "job_" + std::string(word(kind));
+}
+
+std::string message_of(const store::JobEvent& event) {
+  std::string text(word(event.kind));
+  std::replace(text.begin(), text.end(), '_', ' ');
+  if (event.scheduler_job_id) {
+    text += " as " + event.scheduler_job_id->value;
+  }
+  if (event.generation) {
+    text += " (" + event.generation->str() + ")";
+  }
+  if (event.exit_code) {
+    text += " with exit status " + std::to_string(*event.exit_code);
+  }
+  if (event.signal) {
+    text += " by signal " + std::to_string(*event.signal);
+  }
+  return event.reason.empty() ? text : text + ": " + event.reason;
+}
+
+void note_idempotency(const JobModel& model, const store::JobEvent& event, Change& change) {
+  if (event.idempotency_key.empty()) {
+    return;
+  }
+  std::string call;
+  if (event.kind == JobEventKind::created) {
+    call = "submit";
+  } else if (event.kind == JobEventKind::stop_requested) {
+    call = "stop";
+  } else if (event.kind == JobEventKind::restart_requested) {
+    call = "restart";
+  } else if (event.kind == JobEventKind::cancel_requested) {
+    call = "cancel";
+  } else {
+    return;
+  }
+  change.keys.push_back({call, event.idempotency_key, "", model.job.id.str()});
+}
+
+} // namespace
+
+bool SubmissionRow::open() const {
+  return state == SubmissionState::intended || state == SubmissionState::asked ||
+         state == SubmissionState::submitted || state == SubmissionState::refused;
+}
+
+SubmissionRow* JobModel::open_submission() {
+  return !submissions.empty() && submissions.back().open() ? &submissions.back() : nullptr;
+}
+
+const SubmissionRow* JobModel::open_submission() const {
+  return !submissions.empty() && submissions.back().open() ? &submissions.back() : nullptr;
+}
+
+AttemptRow* JobModel::attempt(AttemptId n) {
+  const auto found = std::find_if(
+      attempts.begin(), attempts.end(), [n](const AttemptRow& row) { return row.n == n; });
+  return found == attempts.end() ? nullptr : &*found;
+}
+
+const AttemptRow* JobModel::newest_attempt() const {
+  return attempts.empty() ? nullptr : &attempts.back();
+}
+
+JobModel model_of(const JobSpec& spec, const Policy& policy) {
+  JobModel model;
+  model.job.id = spec.id;
+  model.job.name = spec.name;
+  model.job.scheduler = spec.scheduler;
+  model.job.engine_wish = spec.engine;
+  model.job.created_at = spec.created_at;
+  model.job.argv = spec.argv;
+  model.job.cwd = spec.cwd;
+  model.job.policy = policy;
+  return model;
+}
+
+void apply(JobModel& model, const store::JobEvent& event, Change& change) {
+  change.events.push_back({event.at,
+                           type_of(event.kind),
+                           event.attempt,
+                           event.generation,
+                           message_of(event),
+                           event.by,
+                           "job",
+                           event.number});
+  note_idempotency(model, event, change);
+  switch (event.kind) {
+  case JobEventKind::submit_intent:
+    close_open_submission(model, SubmissionState::revoked, change);
+    if (event.token) {
+      model.submissions.push_back(
+          {*event.token, SubmissionState::intended, {}, "", event.at, std::nullopt});
+      change.submissions.insert(event.token->value);
+    }
+    break;
+  case JobEventKind::submitted:
+  case JobEventKind::submit_failed:
+    if (SubmissionRow* row = model.open_submission(); row && row->token == event.token) {
+      const bool taken = event.kind == JobEventKind::submitted;
+      row->state = taken ? SubmissionState::submitted : SubmissionState::refused;
+      row->scheduler_job_id = taken ? event.scheduler_job_id : row->scheduler_job_id;
+      row->submitted_at = taken ? std::optional(event.at) : std::nullopt;
+      row->reason = event.reason;
+      change.submissions.insert(row->token.value);
+    }
+    break;
+  case JobEventKind::token_revoked:
+    if (event.token) {
+      set_submission(model, *event.token, SubmissionState::revoked, change);
+      for (SubmissionRow& row : model.submissions) {
+        if (row.token == *event.token) {
+          row.reason = event.reason;
+        }
+      }
+    }
+    break;
+  case JobEventKind::stop_requested:
+    move(model, JobEventType::stop_asked);
+    model.job.wish_stop = true;
+    model.job.reason = event.reason;
+    break;
+  case JobEventKind::parked:
+    park(model, event, change);
+    break;
+  case JobEventKind::restart_requested:
+    restart(model, event, change);
+    break;
+  case JobEventKind::cancel_requested:
+    model.job.wish_cancel = true;
+    model.job.wish_reason = event.reason;
+    break;
+  case JobEventKind::cancelled:
+    end_job(model, JobEventType::cancelled, event, change);
+    break;
+  case JobEventKind::completed:
+    end_job(model, JobEventType::completed, event, change);
+    break;
+  case JobEventKind::failed:
+    end_job(model, JobEventType::failed, event, change);
+    break;
+  case JobEventKind::held:
+    model.job.wish_hold = true;
+    break;
+  case JobEventKind::released:
+    release(model, event);
+    break;
+  case JobEventKind::pinned:
+  case JobEventKind::unpinned:
+    pin(model, event, event.kind == JobEventKind::pinned, change);
+    break;
+  case JobEventKind::attempt_lost:
+    lose_attempt(model, event, change);
+    break;
+  case JobEventKind::created:
+  case JobEventKind::policy_changed:
+  case JobEventKind::tagged:
+    break;
+  }
+}
+
+} // namespace ckpt::daemon

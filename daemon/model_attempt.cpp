@@ -1,0 +1,333 @@
+#include "core/domain/machines.hpp"
+#include "daemon/model.hpp"
+
+#include <algorithm>
+
+// What an attempt's own files say. Only the newest attempt of the open submission moves the job: a
+// journal that is read late, or again in a rebuild, changes no job that has gone on.
+
+namespace ckpt::daemon {
+namespace {
+
+using store::AttemptEventKind;
+
+struct Context {
+  JobModel& model;
+  AttemptRow& row;
+  const store::AttemptEvent& event;
+  Change& change;
+
+  bool moves_job() const {
+    const SubmissionRow* open = model.open_submission();
+    return open != nullptr && open->token == row.token && &row == &model.attempts.back();
+  }
+  void move_attempt(AttemptEventType type) {
+    if (const auto next = next_state(row.state, type)) {
+      row.state = *next;
+    }
+  }
+  void move_job(JobEventType type, const std::string& reason) {
+    if (!moves_job()) {
+      return;
+    }
+    if (const auto next = next_state(model.job.state, type)) {
+      model.job.state = *next;
+      model.job.reason = reason;
+    }
+  }
+  GenerationRow* generation() {
+    if (!event.generation) {
+      return nullptr;
+    }
+    change.generations.insert(*event.generation);
+    GenerationRow& found = model.generations[*event.generation];
+    found.id = *event.generation;
+    return &found;
+  }
+};
+
+void program_runs(Context& at) {
+  if (at.event.kind == AttemptEventKind::program_restarted) {
+    at.row.started_from = at.event.generation;
+  }
+  at.row.started_at = at.event.at;
+  at.row.reason.clear();
+  at.move_attempt(AttemptEventType::program_runs);
+  at.move_job(JobEventType::attempt_started, "");
+}
+
+void note_engine(Context& at) {
+  if (at.event.engine) {
+    at.row.engine = at.event.engine->engine;
+    at.row.engine_version = at.event.engine->version;
+    at.model.job.engine = at.event.engine->engine;
+  }
+  if (!at.event.reason.empty()) {
+    at.row.reason = at.event.reason;
+  }
+}
+
+void checkpoint_began(Context& at) {
+  at.move_attempt(AttemptEventType::checkpoint_began);
+  GenerationRow* generation = at.generation();
+  if (generation == nullptr || generation->state == GenerationState::sealed) {
+    return;
+  }
+  generation->state = GenerationState::writing;
+  generation->attempt = at.row.n;
+  generation->parent = at.row.started_from;
+  generation->engine = at.row.engine;
+  generation->engine_version = at.row.engine_version;
+  generation->host = at.row.node;
+  generation->trigger = at.event.trigger.value_or(generation->trigger);
+  if (!generation->requested_at) {
+    generation->requested_at = at.event.at;
+  }
+}
+
+void checkpoint_sealed(Context& at) {
+  at.move_attempt(AttemptEventType::checkpoint_over);
+  GenerationRow* generation = at.generation();
+  if (generation == nullptr) {
+    return;
+  }
+  generation->state = GenerationState::sealed;
+  generation->attempt = generation->attempt.value_or(at.row.n);
+  generation->trigger = at.event.trigger.value_or(generation->trigger);
+  generation->sealed_at = at.event.at;
+  generation->bytes = at.event.bytes;
+  generation->stored_bytes = at.event.bytes;
+  generation->blocked = at.event.blocked;
+  generation->reason.clear();
+  ++at.row.sealed_count;
+  at.row.last_frozen_at = generation->frozen_at ? generation->frozen_at : at.event.at;
+  at.row.blocked += at.event.blocked.value_or(Duration{0});
+}
+
+void checkpoint_failed(Context& at) {
+  if (at.event.kind == AttemptEventKind::checkpoint_failed) {
+    at.move_attempt(AttemptEventType::checkpoint_over);
+  }
+  GenerationRow* generation = at.generation();
+  if (generation != nullptr && generation->state != GenerationState::sealed) {
+    generation->state = GenerationState::failed;
+    generation->trigger = at.event.trigger.value_or(generation->trigger);
+    generation->reason = at.event.reason.empty() ? at.event.code : at.event.reason;
+  }
+}
+
+void settle_generation(Context& at, GenerationState state) {
+  if (GenerationRow* generation = at.generation()) {
+    generation->state = state;
+    generation->reason = at.event.reason;
+  }
+}
+
+void note_warning(Context& at) {
+  auto& warnings = at.model.job.warnings;
+  const api::WarningView warning{at.event.code, at.event.reason};
+  if (std::find(warnings.begin(), warnings.end(), warning) == warnings.end()) {
+    warnings.push_back(warning);
+  }
+}
+
+/// A final end is left to decide(), which makes it durable; until then the job stays as it is.
+bool goes_on(EndReason reason) {
+  switch (reason) {
+  case EndReason::completed:
+  case EndReason::failed:
+  case EndReason::cancelled:
+  case EndReason::stopped:
+    return false;
+  case EndReason::walltime:
+  case EndReason::preempted:
+  case EndReason::requeued:
+  case EndReason::node_fail:
+  case EndReason::out_of_memory:
+  case EndReason::launch_failed:
+  case EndReason::restart_failed:
+  case EndReason::interrupted:
+  case EndReason::fenced:
+  case EndReason::lost:
+  case EndReason::unknown:
+    return true;
+  }
+  return true;
+}
+
+void ended(Context& at) {
+  const EndReason reason = at.event.end_reason.value_or(EndReason::unknown);
+  at.row.state = AttemptState::ended;
+  at.row.end_reason = reason;
+  at.row.reason = at.event.reason;
+  at.row.ended_at = at.event.at;
+  at.row.exit_code = at.event.exit_code;
+  at.row.signal = at.event.signal;
+  // A checkpoint that was under way went down with it, unless a manifest says otherwise later.
+  for (auto& [id, generation] : at.model.generations) {
+    const bool open = generation.state == GenerationState::writing ||
+                      generation.state == GenerationState::verifying;
+    if (open && generation.attempt == at.row.n) {
+      generation.state = GenerationState::failed;
+      generation.reason = "its attempt ended before it was sealed";
+      at.change.generations.insert(id);
+    }
+  }
+  if (goes_on(reason)) {
+    at.move_job(JobEventType::attempt_over,
+                "attempt " + at.row.n.str() + " ended: " + std::string(word(reason)) +
+                    (at.event.reason.empty() ? "" : " (" + at.event.reason + ")"));
+  }
+}
+
+std::string type_of(AttemptEventKind kind) {
+  const std::string name(word(kind));
+  if (name.rfind("checkpoint_", 0) == 0 || name.rfind("order_", 0) == 0) {
+    return name;
+  }
+  if (kind == AttemptEventKind::compressed || kind == AttemptEventKind::pruned ||
+      kind == AttemptEventKind::corrupt) {
+    return "generation_" + name;
+  }
+  return "attempt_" + name;
+}
+
+std::string message_of(const AttemptRow& row, const store::AttemptEvent& event) {
+  std::string what(word(event.kind));
+  std::replace(what.begin(), what.end(), '_', ' ');
+  std::string text = "attempt " + row.n.str() + ": " + what;
+  if (event.generation) {
+    text += " " + event.generation->str();
+  }
+  if (event.trigger) {
+    text += " (" + std::string(word(*event.trigger)) + ")";
+  }
+  if (event.end_reason) {
+    text += " as " + std::string(word(*event.end_reason));
+  }
+  if (event.exit_code) {
+    text += ", exit status " + std::to_string(*event.exit_code);
+  }
+  if (event.signal) {
+    text += ", signal " + std::to_string(*event.signal);
+  }
+  return event.reason.empty() ? text : text + ": " + event.reason;
+}
+
+void apply_kind(Context& at) {
+  switch (at.event.kind) {
+  case AttemptEventKind::starting:
+    return note_engine(at);
+  case AttemptEventKind::waiting:
+    at.row.reason = at.event.reason;
+    return;
+  case AttemptEventKind::program_started:
+  case AttemptEventKind::program_restarted:
+    return program_runs(at);
+  case AttemptEventKind::walltime_known:
+    at.row.walltime_ends_at = at.event.time;
+    return;
+  case AttemptEventKind::checkpoint_started:
+    return checkpoint_began(at);
+  case AttemptEventKind::checkpoint_frozen:
+    if (GenerationRow* generation = at.generation()) {
+      generation->frozen_at = at.event.time.value_or(at.event.at);
+    }
+    return;
+  case AttemptEventKind::checkpoint_sealed:
+    return checkpoint_sealed(at);
+  case AttemptEventKind::checkpoint_failed:
+  case AttemptEventKind::checkpoint_refused:
+  case AttemptEventKind::order_refused:
+    return checkpoint_failed(at);
+  case AttemptEventKind::compressed:
+    if (GenerationRow* generation = at.generation()) {
+      generation->stored_bytes = at.event.bytes;
+    }
+    return;
+  case AttemptEventKind::pruned:
+    return settle_generation(at, GenerationState::pruned);
+  case AttemptEventKind::corrupt:
+    return settle_generation(at, GenerationState::corrupt);
+  case AttemptEventKind::term_seen:
+    at.row.term_seen = true;
+    return;
+  case AttemptEventKind::warning:
+    return note_warning(at);
+  case AttemptEventKind::suspended:
+    return at.move_attempt(AttemptEventType::suspended);
+  case AttemptEventKind::resumed:
+    return at.move_attempt(AttemptEventType::resumed);
+  case AttemptEventKind::requeue_intent:
+    at.row.requeue_intent = true;
+    return;
+  case AttemptEventKind::node_refused:
+    at.row.reason = at.event.reason;
+    at.change.node_refusals.push_back({at.row.node, at.event.reason, at.event.at});
+    return;
+  case AttemptEventKind::ended:
+    return ended(at);
+  case AttemptEventKind::restart_failed:
+    at.row.reason = at.event.reason;
+    return;
+  case AttemptEventKind::claimed:
+  case AttemptEventKind::order_done:
+  case AttemptEventKind::policy_applied:
+  case AttemptEventKind::lease_lost:
+  case AttemptEventKind::lease_renewed:
+  case AttemptEventKind::requeue_done:
+  case AttemptEventKind::requeue_failed:
+    return;
+  }
+}
+
+} // namespace
+
+void apply(JobModel& model, const store::Claim& claim, Change& change) {
+  if (model.attempt(claim.attempt) != nullptr) {
+    return;
+  }
+  AttemptRow row;
+  row.n = claim.attempt;
+  row.token = claim.token;
+  row.scheduler_job_id = claim.scheduler_job_id;
+  row.restart_count = claim.restart_count;
+  row.node = claim.host;
+  row.claimed_at = claim.at;
+  model.attempts.push_back(row);
+  change.attempts.insert(row.n);
+  // A claim proves that the scheduler took the submission, whatever sbatch told us.
+  if (SubmissionRow* open = model.open_submission(); open && open->token == claim.token) {
+    open->state = SubmissionState::submitted;
+    open->scheduler_job_id = claim.scheduler_job_id;
+    change.submissions.insert(open->token.value);
+  }
+}
+
+void apply(JobModel& model, AttemptId attempt, const store::AttemptEvent& event, Change& change) {
+  AttemptRow* row = model.attempt(attempt);
+  if (row == nullptr) {
+    return;
+  }
+  change.attempts.insert(attempt);
+  change.events.push_back({event.at,
+                           type_of(event.kind),
+                           attempt,
+                           event.generation,
+                           message_of(*row, event),
+                           "runner",
+                           "attempt",
+                           event.number});
+  Context at{model, *row, event, change};
+  apply_kind(at);
+}
+
+void show_attempt_state(JobModel& model, AttemptId attempt, AttemptState state, Change& change) {
+  AttemptRow* row = model.attempt(attempt);
+  if (row != nullptr && row->live() && row->state != state) {
+    row->state = state;
+    change.attempts.insert(attempt);
+  }
+}
+
+} // namespace ckpt::daemon
