@@ -2,6 +2,8 @@
 // final name; every failure is returned.
 #include "core/base/files.hpp"
 
+#include "core/base/kill_point.hpp"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/random.h>
@@ -140,6 +142,7 @@ Status write_file_atomically(const Path& path, std::string_view content, mode_t 
   if (auto written = write_new_file(temporary, content, mode); !written) {
     return written;
   }
+  kill_point("file.temporary");
   if (auto renamed = rename_durably(temporary, path); !renamed) {
     ::unlink(temporary.c_str());
     return renamed;
@@ -152,6 +155,7 @@ Status create_file_exclusively(const Path& path, std::string_view content, mode_
   if (auto written = write_new_file(temporary, content, mode); !written) {
     return written;
   }
+  kill_point("file.temporary");
   const int linked = ::link(temporary.c_str(), path.c_str());
   int error_number = linked == 0 ? 0 : errno;
   if (error_number != 0) {
@@ -162,6 +166,7 @@ Status create_file_exclusively(const Path& path, std::string_view content, mode_
       error_number = 0;
     }
   }
+  kill_point("file.linked");
   ::unlink(temporary.c_str());
   if (error_number != 0) {
     return failed("cannot create", path, error_number);
@@ -186,6 +191,7 @@ Status make_directory_exclusively(const Path& path, mode_t mode) {
   if (::mkdir(path.c_str(), mode) != 0 || ::chmod(path.c_str(), mode) != 0) {
     return failed("cannot make the folder", path);
   }
+  kill_point("folder.made");
   return sync_directory(path.parent_path());
 }
 
@@ -229,6 +235,7 @@ Status rename_durably(const Path& from, const Path& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) {
     return failed("cannot rename to", to);
   }
+  kill_point("file.renamed");
   return sync_directory(to.parent_path());
 }
 

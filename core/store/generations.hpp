@@ -21,10 +21,11 @@ using Progress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
 /// A generation as its folder shows it.
 struct GenerationOnDisk {
   GenerationId id;
-  std::optional<Manifest> manifest; ///< sealed
-  std::string tombstone;            ///< the reason it was removed for; empty: not removed
-  std::string failure;              ///< why it never was sealed; empty: not known to have failed
-  std::string corruption;           ///< what verification found; empty: nothing
+  std::optional<Manifest> manifest;         ///< sealed
+  std::string tombstone;                    ///< the reason it was removed for; empty: not removed
+  std::optional<Manifest> removed_manifest; ///< of a removed one: what it was (its lineage)
+  std::string failure;    ///< why it never was sealed; empty: not known to have failed
+  std::string corruption; ///< what verification found; empty: nothing
 };
 
 struct VerifyReport {
@@ -45,11 +46,16 @@ public:
 
   /// images and saved files: fsync, hash (one pass), fsync of their folders; manifest temporary +
   /// fsync + rename + fsync. `draft` has all but hashes and sizes; its paths are relative to the
-  /// job folder. Returns the manifest as written.
+  /// job folder: images below attempts/, saved files as save_file gave them. Returns the manifest
+  /// as written; the one that is there when it is the same set (a repeated call). Errors besides
+  /// those of files: `image_changed` (retryable: somebody still writes it), `already_sealed`,
+  /// `image_in_use` (another generation's), `generation_failed`, `generation_removed` (conflict),
+  /// `invalid_manifest`.
   Result<Manifest> seal(Manifest draft, const Progress& progress = {}) const;
   Status mark_failed(GenerationId id, const std::string& reason) const;
   Status mark_corrupt(GenerationId id, const std::string& reason) const;
 
+  /// `not_sealed`, `generation_removed` (not_found), `damaged_file`.
   Result<Manifest> read_manifest(GenerationId id) const;
   Result<std::vector<GenerationOnDisk>> list() const; ///< ascending
 
@@ -76,9 +82,11 @@ public:
   Status remove(GenerationId id, const std::string& reason) const;
 
   /// Copies the user's file into the generation while the program is frozen; the result goes into
-  /// the manifest's `saved`.
+  /// the manifest's `saved` (its hash comes with the seal). `invalid_path`, `not_a_regular_file`.
   Result<SavedFile> save_file(GenerationId id, const Path& original) const;
-  /// Puts saved files back (atomically, each) and cuts the listed ones to their lengths.
+  /// Puts saved files back (all are unpacked and verified before the first one is replaced, each
+  /// atomically) and cuts the listed ones to their lengths. Listed ones that are gone or shorter
+  /// are left as they are. `generation_corrupt`.
   Status restore_files(const Manifest& manifest, bool cut_lengths) const;
 
 private:

@@ -38,6 +38,20 @@ private:
   AttemptId id_;
 };
 
+/// Where the attempts of a submission start, by somebody's wish: submissions/<token>/start.json.
+struct StartWish {
+  std::optional<GenerationId> generation; ///< nothing: the newest sealed one on the lineage
+  std::int64_t attempt_floor = 0;         ///< attempts up to this one were before the wish
+  bool operator==(const StartWish&) const = default;
+};
+
+/// What the newest restart asked for on top of spec.json: restart.json.
+struct RestartOptions {
+  std::vector<std::string> sbatch_args; ///< behind those of the spec
+  std::optional<Duration> time_limit;
+  bool operator==(const RestartOptions&) const = default;
+};
+
 struct ClaimRefusal {
   enum class Why { already_claimed, revoked };
   Why why;
@@ -58,17 +72,26 @@ public:
   Result<Path> prepare_submission(const SubmissionToken& token,
                                   const std::string& batch_script) const;
   Path submission_dir(const SubmissionToken& token) const;
+  /// Before the submission is handed to the scheduler.
+  Status write_start(const SubmissionToken& token, const StartWish& wish) const;
+  /// Nothing when there is no wish.
+  Result<std::optional<StartWish>> read_start(const SubmissionToken& token) const;
+  Status write_restart_options(const RestartOptions& options) const;
+  Result<RestartOptions> read_restart_options() const; ///< none: empty
   /// A revoked token can no longer claim (checked by the claim itself).
   Status revoke(const SubmissionToken& token) const;
   bool is_revoked(const SubmissionToken& token) const;
 
-  /// Takes the lowest free attempt number by link(2) and makes its folder. A (token, restart count)
+  /// Takes the lowest free attempt number by link(2) and makes its folder (`wish.attempt` does not
+  /// count). A (token, restart count)
   /// claims once: the same caller (host, boot id, pid, start time) asking again gets its claim
   /// back; another one gets `already_claimed` (conflict), a revoked token `token_revoked`
   /// (refused).
   Result<Claim> claim(Claim wish) const;
   /// All claims, oldest first; numbers are without gaps.
   Result<std::vector<Claim>> read_claims() const;
+  /// One claim, or nothing if that number is still free.
+  Result<std::optional<Claim>> read_claim(AttemptId id) const;
   AttemptFolder attempt(AttemptId id) const { return AttemptFolder(path_, id); }
 
   /// Links `stdout` and `stderr` in the job folder to where the user's output goes, once; later

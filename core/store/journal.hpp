@@ -36,19 +36,21 @@ public:
   explicit AttemptJournal(Path file) : file_(std::move(file)) {}
   /// Durable when it returns. Sets number (and time, if zero) and returns the event as written.
   /// After a failure the same event may be appended again: the writer first cuts off a torn line of
-  /// its own.
+  /// its own, and finds one that was written whole after all (readers may have seen it: it stays).
+  /// Errors besides those of files: `journal_not_ours` (conflict).
   Result<AttemptEvent> append(AttemptEvent event);
 
 private:
   Path file_;
   std::int64_t next_number_ = 1;
   std::uint64_t good_length_ = 0;
+  bool unsure_ = false; ///< the last append failed: its line may be there
 };
 
 class JobJournal {
 public:
   /// Goes on after the last good line (the daemon's successor continues its predecessor's file); a
-  /// torn tail is cut off.
+  /// torn tail is cut off. `journal_damaged` when a line before the end cannot be read.
   static Result<JobJournal> open(Path file);
   Result<JobEvent> append(JobEvent event);
 
@@ -56,6 +58,7 @@ private:
   JobJournal(Path file, ReadPosition end) : file_(std::move(file)), end_(end) {}
   Path file_;
   ReadPosition end_;
+  bool unsure_ = false;
 };
 
 } // namespace ckpt::store

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "core/store/generations.hpp"
+#include "core/store/layout.hpp"
+
+#include <optional>
+#include <set>
+#include <string>
+
+// The small files of a generation's folder. Private to the store.
+
+namespace ckpt::store {
+
+inline Path manifest_file(const Path& dir) {
+  return dir / "manifest.json";
+}
+inline Path tombstone_file(const Path& dir) {
+  return dir / "removed.json";
+}
+inline Path failure_file(const Path& dir) {
+  return dir / "failed";
+}
+inline Path corruption_file(const Path& dir) {
+  return dir / "corrupt";
+}
+
+/// Why a generation was removed, and what it was: its images can still be found after a crash, and
+/// its place in the lineage for good.
+struct Tombstone {
+  std::string reason;
+  std::optional<Manifest> manifest;
+};
+
+Status write_tombstone(const Path& dir, const Tombstone& tombstone);
+Result<std::optional<Tombstone>> read_tombstone(const Path& dir);
+
+/// Replaces the manifest atomically.
+Status write_manifest(const Path& dir, const Manifest& manifest);
+
+/// Images lie below attempts/, saved files below the generation's own folder. `invalid_manifest`.
+Status check_places(const Manifest& manifest);
+
+/// Paths of the images that other sealed generations of the job list.
+Result<std::set<std::string>> images_of_others(const Generations& generations, GenerationId id);
+
+/// `given`, or what the store has of it by now if its form has changed since.
+Manifest newest_form(const Generations& generations, const Manifest& given);
+
+} // namespace ckpt::store

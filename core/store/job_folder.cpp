@@ -1,0 +1,100 @@
+#include "core/store/job_folder.hpp"
+
+#include "core/base/kill_point.hpp"
+#include "core/store/layout.hpp"
+
+#include <nlohmann/json.hpp>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace ckpt::store {
+
+Result<bool> is_there(const Path& path) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) == 0) {
+    return true;
+  }
+  if (errno == ENOENT) {
+    return false;
+  }
+  return tl::unexpected(errno_error(errno, "cannot look at", path));
+}
+
+namespace {
+
+constexpr std::size_t kLongestToken = 64;
+
+} // namespace
+
+Status check_token(const SubmissionToken& token) {
+  const bool safe =
+      !token.empty() && token.value.size() <= kLongestToken &&
+      token.value.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz"
+                                    "ABCDEFGHIJKLMNOPQRSTUVWXYZ_-") == std::string::npos;
+  return safe ? Status{}
+              : fail(ErrorClass::usage,
+                     "invalid_token",
+                     "'" + token.value + "' is no submission token");
+}
+
+Result<JobSpec> JobFolder::read_spec() const {
+  return read_json_file<JobSpec>(path_ / "spec.json", job_spec_from_json);
+}
+
+Result<Policy> JobFolder::read_policy() const {
+  return read_json_file<Policy>(path_ / "policy.json", policy_from_json);
+}
+
+Status JobFolder::write_policy(const Policy& policy) const {
+  kill_point("policy.write");
+  const Status written =
+      write_file_atomically(path_ / "policy.json", dump_json_pretty(to_json(policy)) + "\n");
+  kill_point("policy.written");
+  return written;
+}
+
+Path JobFolder::submission_dir(const SubmissionToken& token) const {
+  return submissions_dir(path_) / token.value;
+}
+
+Result<Path> JobFolder::prepare_submission(const SubmissionToken& token,
+                                           const std::string& batch_script) const {
+  const Path script = submission_dir(token) / "batch.sh";
+  const Status done = in_turn([&] { return check_token(token); },
+                              [&] { return make_directories(submission_dir(token)); },
+                              [&] { return write_file_atomically(script, batch_script, 0700); });
+  if (!done) {
+    return tl::unexpected(done.error());
+  }
+  return script;
+}
+
+Result<Path> JobFolder::fix_output(const std::string& stream, const Path& resolved) const {
+  if ((stream != "stdout" && stream != "stderr") || !resolved.is_absolute()) {
+    return fail(ErrorClass::usage,
+                "invalid_output",
+                "cannot link " + stream + " to '" + resolved.string() + "'");
+  }
+  if (::symlink(resolved.c_str(), (path_ / stream).c_str()) != 0 && errno != EEXIST) {
+    return tl::unexpected(errno_error(errno, "cannot make the link", path_ / stream));
+  }
+  kill_point("output.linked");
+  if (const Status synced = sync_directory(path_); !synced) {
+    return tl::unexpected(synced.error());
+  }
+  const auto there = output(stream);
+  if (!there) {
+    return fail(ErrorClass::failed, "io_error", (path_ / stream).string() + " is no link");
+  }
+  return *there;
+}
+
+std::optional<Path> JobFolder::output(const std::string& stream) const {
+  std::error_code error;
+  Path target = std::filesystem::read_symlink(path_ / stream, error);
+  return error ? std::nullopt : std::optional(std::move(target));
+}
+
+} // namespace ckpt::store

@@ -1,0 +1,84 @@
+// Invariants: from the tombstone on the generation is gone, whatever files are still there; the
+// tombstone knows which files those are; a file that another sealed generation lists is never
+// removed.
+
+#include "core/base/kill_point.hpp"
+#include "core/store/content.hpp"
+#include "core/store/generation_files.hpp"
+
+#include <unistd.h>
+
+namespace ckpt::store {
+
+namespace {
+
+Status remove_image(const Path& job, const StoredFile& image) {
+  const std::string raw = raw_path(job, image).string();
+  for (const char* suffix : {"", ".zst", ".zst.tmp", ".unpacked"}) {
+    if (const Status removed = remove_file(raw + suffix); !removed) {
+      return removed;
+    }
+  }
+  return {};
+}
+
+/// Folders that became empty, up to attempts/<n>/images, which stays.
+void remove_empty_folders(const Path& job, const StoredFile& image) {
+  constexpr int kStays = 3; // attempts, <n>, images
+  for (Path at = Path(image.path).parent_path(); std::distance(at.begin(), at.end()) > kStays;
+       at = at.parent_path()) {
+    if (::rmdir((job / at).c_str()) != 0) {
+      return;
+    }
+  }
+}
+
+} // namespace
+
+Status Generations::remove(GenerationId id, const std::string& reason) const {
+  auto tombstone = read_tombstone(dir(id));
+  if (!tombstone) {
+    return tl::unexpected(tombstone.error());
+  }
+  if (!*tombstone) {
+    auto manifest = read_manifest(id);
+    if (!manifest && manifest.error().code != "not_sealed" &&
+        manifest.error().code != "damaged_file") {
+      return tl::unexpected(manifest.error());
+    }
+    *tombstone = Tombstone{reason.empty() ? "no reason was given" : reason, std::nullopt};
+    if (manifest) {
+      (*tombstone)->manifest = *std::move(manifest);
+    }
+    if (const Status written = write_tombstone(dir(id), **tombstone); !written) {
+      return written;
+    }
+  }
+  kill_point("remove.tombstone");
+  const auto others = images_of_others(*this, id);
+  if (!others) {
+    return tl::unexpected(others.error());
+  }
+  const std::optional<Manifest>& manifest = (*tombstone)->manifest;
+  for (const StoredFile& image : manifest ? manifest->images : std::vector<StoredFile>()) {
+    if (others->contains(image.path)) {
+      continue;
+    }
+    if (const Status removed = remove_image(job_folder_, image); !removed) {
+      return removed;
+    }
+    kill_point("remove.image");
+    remove_empty_folders(job_folder_, image);
+  }
+  return in_turn([&] { return remove_tree(saved_dir(id)); },
+                 [&] {
+                   kill_point("remove.saved");
+                   return remove_file(manifest_file(dir(id)));
+                 },
+                 [&] {
+                   kill_point("remove.manifest");
+                   return sync_directory(dir(id));
+                 });
+}
+
+} // namespace ckpt::store
