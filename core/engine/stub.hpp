@@ -25,14 +25,18 @@ struct StubPlan {
   int death_signal = 0; ///< PR_SET_PDEATHSIG; 0: none
   int parent_pid = 0;   ///< with death_signal: leave if the parent has changed meanwhile
   bool no_aslr = false;
+  int inherit_fd = -1; ///< a descriptor that the stub was given (SpawnOptions::pass_fd)…
+  int inherit_as = -1; ///< …and the number that the executed program gets it under
 };
 
 /// One line a field, binary-safe; no JSON so that the stub stays tiny.
 std::string encode_stub_plan(const StubPlan& plan);
 Result<StubPlan> decode_stub_plan(const std::string& text);
 
-/// Carries the plan out in this process; returns only on failure: exit status 127 (no such
-/// program), 126 (not executable), 125 (else), message on stderr.
+/// Carries the plan out in this process, and removes the file first (it holds an environment).
+/// Returns only on failure: exit status 127 (no such program), 126 (not executable), 125 (else),
+/// the message on stderr and in `plan_file` + ".failed", so that the caller can tell it from a
+/// program that ends with the same status.
 int run_stub(const std::string& plan_file);
 
 } // namespace ckpt::engine

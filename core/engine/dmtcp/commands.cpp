@@ -1,0 +1,61 @@
+#include "core/engine/dmtcp/commands.hpp"
+
+namespace ckpt::engine::dmtcp {
+namespace {
+
+// -q twice: no notes and no warnings in the program's own standard error.
+Words join_coordinator(const Install& install, const std::string& tool, int port) {
+  return {install.tool(tool), "-q", "-q", "-j", "-h", kHost, "-p", std::to_string(port)};
+}
+
+} // namespace
+
+Words coordinator_command(const Install& install, const Path& port_file, const Path& images_dir) {
+  return {install.tool("dmtcp_coordinator"),
+          "-q",
+          "-q",
+          "--coord-port",
+          "0",
+          "--port-file",
+          port_file.string(),
+          "--ckptdir",
+          images_dir.string()};
+}
+
+Words launch_command(const Install& install,
+                     int port,
+                     const Path& images_dir,
+                     const std::vector<std::string>& program) {
+  Words words = join_coordinator(install, "dmtcp_launch", port);
+  words.insert(words.end(), {"--ckptdir", images_dir.string(), "--no-gzip"});
+  if (install.major >= 5) {
+    words.emplace_back("--enable-unique-checkpoint-filenames");
+  } else {
+    words.insert(words.end(), {"--with-plugin", install.unique_plugin.string()});
+  }
+  words.insert(words.end(), program.begin(), program.end());
+  return words;
+}
+
+Words restart_command(const Install& install,
+                      int port,
+                      const Path& images_dir,
+                      const std::vector<Path>& images) {
+  Words words = join_coordinator(install, "dmtcp_restart", port);
+  words.insert(words.end(), {"--ckptdir", images_dir.string()});
+  for (const auto& image : images) {
+    words.push_back(image.string());
+  }
+  return words;
+}
+
+Words ask_command(const Install& install, int port, const std::string& what) {
+  return {install.tool("dmtcp_command"), "-h", kHost, "-p", std::to_string(port), what};
+}
+
+std::map<std::string, std::string> clean_environment(std::map<std::string, std::string> env) {
+  std::erase_if(env, [](const auto& entry) { return entry.first.starts_with("DMTCP_"); });
+  return env;
+}
+
+} // namespace ckpt::engine::dmtcp

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "core/engine/dmtcp/install.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+// The command lines of DMTCP's tools, per version. Pure.
+
+namespace ckpt::engine::dmtcp {
+
+/// The only address that we use: one node, and nobody outside needs to reach the coordinator.
+inline constexpr const char* kHost = "127.0.0.1";
+/// The descriptor on which a coordinator expects a listening socket that it was given
+/// (PROTECTED_COORD_FD in its source; the same number in all versions since 3.0).
+inline constexpr int kListenerFd = 821;
+
+using Words = std::vector<std::string>;
+
+Words coordinator_command(const Install& install, const Path& port_file, const Path& images_dir);
+Words launch_command(const Install& install,
+                     int port,
+                     const Path& images_dir,
+                     const std::vector<std::string>& program);
+Words restart_command(const Install& install,
+                      int port,
+                      const Path& images_dir,
+                      const std::vector<Path>& images);
+/// `dmtcp_command`; `what` is "-s", "-l" or "-c".
+Words ask_command(const Install& install, int port, const std::string& what);
+
+/// The user's environment without DMTCP_* (DMTCP_GZIP, DMTCP_COORD_PORT… would change what we
+/// asked for).
+std::map<std::string, std::string> clean_environment(std::map<std::string, std::string> env);
+
+} // namespace ckpt::engine::dmtcp

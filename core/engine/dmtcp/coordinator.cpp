@@ -1,0 +1,204 @@
+// Every question to a coordinator has a time-out: one connection that says nothing blocks it, and a
+// stranger on its port would block us.
+
+#include "core/engine/dmtcp/coordinator.hpp"
+
+#include "core/base/log.hpp"
+#include "core/base/strings.hpp"
+#include "core/engine/dmtcp/commands.hpp"
+#include "core/engine/dmtcp/processes.hpp"
+#include "core/engine/start_stub.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+namespace ckpt::engine::dmtcp {
+namespace {
+
+constexpr seconds kStartTimeout{20};
+
+struct Listener {
+  Fd fd;
+  int port = 0;
+};
+
+Result<Listener> listen_on_loopback() {
+  Listener listener;
+  listener.fd = Fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof(address);
+  auto* raw = reinterpret_cast<sockaddr*>(&address);
+  if (!listener.fd || ::bind(listener.fd.get(), raw, length) != 0 ||
+      ::listen(listener.fd.get(), 128) != 0 ||
+      ::getsockname(listener.fd.get(), raw, &length) != 0) {
+    return tl::unexpected(errno_error(errno, "cannot listen on", kHost));
+  }
+  listener.port = ntohs(address.sin_port);
+  return listener;
+}
+
+std::optional<int> read_port(const Path& file) {
+  const auto text = read_file(file, 64);
+  if (!text) {
+    return std::nullopt;
+  }
+  const std::string_view digits = trim(*text);
+  int port = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  const bool whole = error == std::errc{} && end == digits.data() + digits.size();
+  return whole && port > 0 ? std::optional(port) : std::nullopt;
+}
+
+tl::unexpected<Error> failed_to_start(const std::string& why, const Path& log) {
+  return fail(ErrorClass::failed,
+              "launch_failed",
+              "DMTCP's coordinator did not start: " + why,
+              "see " + log.string(),
+              Outcome::retryable);
+}
+
+} // namespace
+
+Result<Coordinator> Coordinator::start(const CoordinatorSetup& setup) {
+  auto listener = listen_on_loopback();
+  if (!listener) {
+    return tl::unexpected(listener.error());
+  }
+  const Path log = setup.work_dir / "coordinator.log";
+  // An ending coordinator removes its port file's path, whoever wrote it last: never used twice.
+  const Path port_file = setup.work_dir / ("coordinator-" + random_hex(4) + ".port");
+  const Path plan_file = setup.work_dir / "coordinator.plan";
+  StubPlan plan;
+  plan.argv = coordinator_command(setup.install, port_file, setup.images_dir);
+  plan.env = clean_environment(setup.env);
+  plan.cwd = setup.work_dir.string();
+  plan.umask = 077;
+  plan.stderr_path = log.string(); // its standard output is a prompt, once an event: /dev/null
+  plan.death_signal = SIGKILL;
+  plan.parent_pid = ::getpid();
+  plan.inherit_fd = listener->fd.get();
+  plan.inherit_as = kListenerFd;
+  const auto pid = start_stub(setup.runner, plan, plan_file, log, listener->fd.get());
+  if (!pid) {
+    return tl::unexpected(pid.error());
+  }
+  Coordinator coordinator;
+  coordinator.install_ = setup.install;
+  coordinator.env_ = plan.env;
+  coordinator.process_ = process_or_pid(*pid);
+  if (auto ready = coordinator.await_port(setup, port_file); !ready) {
+    const auto reason = stub_failure(plan_file);
+    coordinator.end();
+    return reason ? failed_to_start(*reason, log) : tl::unexpected(ready.error());
+  }
+  coordinator.loopback_only_ = coordinator.port_ == listener->port;
+  if (!coordinator.loopback_only_) {
+    log::warning(
+        "DMTCP's coordinator did not take the loopback socket that it was given: its port " +
+        std::to_string(coordinator.port_) + " can be reached from other machines");
+  }
+  return coordinator;
+}
+
+Status Coordinator::await_port(const CoordinatorSetup& setup, const Path& port_file) {
+  const Path log = setup.work_dir / "coordinator.log";
+  const auto end = std::chrono::steady_clock::now() + kStartTimeout;
+  while (std::chrono::steady_clock::now() < end) {
+    if (const auto port = read_port(port_file)) {
+      port_ = *port;
+      return {};
+    }
+    if (const auto status = peek_exit(process_.pid)) {
+      return failed_to_start(status->describe(), log);
+    }
+    if (setup.give_up && setup.give_up()) {
+      return fail(ErrorClass::failed, "interrupted", "the start was given up");
+    }
+    std::this_thread::sleep_for(milliseconds{2});
+  }
+  return failed_to_start("no port after " + format_duration(kStartTimeout), log);
+}
+
+bool Coordinator::alive() const {
+  return is_live(process_);
+}
+
+Result<std::string> Coordinator::ask(const std::string& what, Duration timeout) const {
+  const auto dead = [] {
+    return fail(ErrorClass::failed, "engine_dead", "DMTCP's coordinator is gone");
+  };
+  if (!alive()) {
+    return dead();
+  }
+  const auto answer = run_command(
+      {.argv = ask_command(install_, port_, what), .env = env_, .cwd = {}, .stdin_data = {}},
+      {.timeout = timeout, .output_bytes = std::size_t{16} << 20U});
+  if (!answer) {
+    return tl::unexpected(answer.error());
+  }
+  if (answer->status.success() && !answer->timed_out) {
+    return answer->out;
+  }
+  if (!alive()) {
+    return dead();
+  }
+  const std::string how = answer->timed_out ? "within " + format_duration(timeout)
+                                            : "(" + answer->status.describe() + ")";
+  return fail(ErrorClass::timed_out,
+              "engine_not_answering",
+              "DMTCP's coordinator does not answer " + how,
+              {},
+              Outcome::retryable);
+}
+
+Result<CoordinatorStatus> Coordinator::status(Duration timeout) const {
+  const auto text = ask("-s", timeout);
+  if (!text) {
+    return tl::unexpected(text.error());
+  }
+  if (const auto status = parse_status(*text)) {
+    return *status;
+  }
+  return fail(ErrorClass::failed, "engine_not_answering", "dmtcp_command -s cannot be understood");
+}
+
+Result<std::vector<Peer>> Coordinator::list(Duration timeout) const {
+  const auto text = ask("-l", timeout);
+  if (!text) {
+    return tl::unexpected(text.error());
+  }
+  if (auto peers = parse_list(*text)) {
+    return std::move(*peers);
+  }
+  return fail(ErrorClass::failed, "engine_not_answering", "dmtcp_command -l cannot be understood");
+}
+
+Result<pid_t> Coordinator::spawn_checkpoint_request() const {
+  SpawnOptions options;
+  options.argv = ask_command(install_, port_, "-c");
+  options.env = env_;
+  return spawn(options);
+}
+
+void Coordinator::end() {
+  if (process_.pid <= 0) {
+    return;
+  }
+  if (process_.start_ticks == 0 || is_live(process_)) {
+    ::kill(process_.pid, SIGKILL); // our own child, not reaped: the pid cannot be another's
+  }
+  ::waitpid(process_.pid, nullptr, 0);
+  process_.pid = 0;
+}
+
+} // namespace ckpt::engine::dmtcp

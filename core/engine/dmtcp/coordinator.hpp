@@ -1,0 +1,57 @@
+#pragma once
+
+#include "core/base/process.hpp"
+#include "core/engine/dmtcp/install.hpp"
+#include "core/engine/dmtcp/parse.hpp"
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace ckpt::engine::dmtcp {
+
+struct CoordinatorSetup {
+  Install install;
+  Path work_dir; ///< coordinator.log and a port file of its own
+  Path images_dir;
+  std::map<std::string, std::string> env;
+  std::string runner;
+  std::function<bool()> give_up; ///< may be empty
+};
+
+/// One dmtcp_coordinator, our child, in the foreground: it dies with the thread that started it,
+/// and the program with it. It listens on the loopback interface only: DMTCP itself would listen on
+/// every interface and has no authentication, so it is handed a socket that is bound already.
+class Coordinator {
+public:
+  static Result<Coordinator> start(const CoordinatorSetup& setup);
+
+  const ProcessInfo& process() const { return process_; }
+  int port() const { return port_; }
+  bool loopback_only() const { return loopback_only_; }
+  bool alive() const;
+
+  /// `engine_dead` when nobody answers there, `engine_not_answering` when it takes longer.
+  Result<CoordinatorStatus> status(Duration timeout) const;
+  Result<std::vector<Peer>> list(Duration timeout) const;
+  /// Starts `dmtcp_command -c` and does not wait: the checkpoint may be under way before the
+  /// command returns. The caller reaps it; exit status 0: begun, 2: not now, or no coordinator.
+  Result<pid_t> spawn_checkpoint_request() const;
+
+  /// SIGKILL, and reaped.
+  void end();
+
+private:
+  Coordinator() = default;
+  Result<std::string> ask(const std::string& what, Duration timeout) const;
+  Status await_port(const CoordinatorSetup& setup, const Path& port_file);
+
+  Install install_;
+  std::map<std::string, std::string> env_;
+  ProcessInfo process_;
+  int port_ = 0;
+  bool loopback_only_ = false;
+};
+
+} // namespace ckpt::engine::dmtcp

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "core/engine/dmtcp/coordinator.hpp"
+#include "core/engine/engine.hpp"
+
+#include <atomic>
+#include <mutex>
+
+namespace ckpt::engine::dmtcp {
+
+/// A program under DMTCP, with its coordinator.
+class DmtcpSession final : public Session {
+public:
+  DmtcpSession(Install install, Coordinator coordinator, pid_t root, Path images_dir);
+  ~DmtcpSession() override;
+  DmtcpSession(const DmtcpSession&) = delete;
+  DmtcpSession& operator=(const DmtcpSession&) = delete;
+
+  pid_t root_pid() const override { return root_.pid; }
+  std::vector<ProcessInfo> program_processes() const override;
+  std::optional<ExitStatus> program_status(const ExitStatus& root_status) const override;
+  std::optional<CoordinatorInfo> coordinator() const override;
+  Result<std::vector<Peer>> peers() override;
+  Status health() override;
+  Result<CheckpointImages> checkpoint(const CheckpointRequest& request) override;
+  Status signal_program(int signal) override;
+  Status kill(Duration patience) override;
+  void interrupt() override;
+
+  const Coordinator& link() const { return coordinator_; }
+  bool root_live() const;
+  void reap_root() const; ///< of a session that is not handed out
+
+private:
+  void remember(const std::vector<Peer>& peers);
+  void stop_all() const;
+  void reap(const std::vector<ProcessInfo>& processes) const;
+
+  Install install_;
+  Coordinator coordinator_;
+  ProcessInfo root_;
+  Path images_dir_;
+  Fd wake_;
+  std::atomic<bool> interrupted_{false};
+  std::atomic<bool> broken_{false};
+  mutable std::mutex mutex_;
+  std::vector<ProcessInfo> known_; ///< peers outside root's tree and session; guarded by mutex_
+};
+
+} // namespace ckpt::engine::dmtcp
