@@ -10,7 +10,6 @@ target_compile_options(
             -Wnon-virtual-dtor
             -Wold-style-cast
             -Woverloaded-virtual
-            -Wnull-dereference
             -Wundef
             # Designated initialisers leave the other fields at their defaults: that is their point.
             -Wno-missing-field-initializers
