@@ -17,7 +17,7 @@ namespace {
 
 constexpr int kMostTries = 1000; // each lost race means that another runner has claimed
 
-Result<Claim> read_claim(const Path& job, AttemptId attempt) {
+Result<Claim> claim_at(const Path& job, AttemptId attempt) {
   return read_json_file<Claim>(claim_file(job, attempt), claim_from_json);
 }
 
@@ -46,7 +46,7 @@ struct Scan {
 
 Result<Scan> scan(const Path& job, const Claim& wish, AttemptId from) {
   for (AttemptId id = from;; ++id.value) {
-    auto claim = read_claim(job, id);
+    auto claim = claim_at(job, id);
     if (!claim && claim.error().code == "no_such_file") {
       return Scan{std::nullopt, id};
     }
@@ -135,7 +135,7 @@ Result<Claim> JobFolder::claim(Claim wish) const {
 Result<std::vector<Claim>> JobFolder::read_claims() const {
   std::vector<Claim> claims;
   for (AttemptId id{1};; ++id.value) {
-    auto claim = read_claim(path_, id);
+    auto claim = claim_at(path_, id);
     if (!claim && claim.error().code == "no_such_file") {
       return claims;
     }
