@@ -75,11 +75,33 @@ struct SchedulerConfig {
   SchedulerKind kind = SchedulerKind::local;
   Path state_dir; ///< local: where the attempts of this machine are recorded
   std::map<std::string, std::string> env; ///< PATH and SLURM_CONF for the clients
+  Duration query_timeout = seconds{30}; ///< slurm: of one command; a dead controller takes 9–20 s
+  Duration submit_timeout = seconds{60}; ///< slurm: of sbatch
+  Duration local_kill_wait = seconds{5}; ///< local: between TERM and KILL
 };
 
 std::unique_ptr<Scheduler> make_scheduler(const SchedulerConfig& config);
 
 /// Slurm where sbatch is on PATH, else this machine.
 SchedulerKind detect_scheduler(const std::map<std::string, std::string>& env);
+
+/// How a submission's token stands in the allocation's comment: "<the user's text> ckpt:<token>".
+std::string comment_with_token(const std::string& users, const SubmissionToken& token);
+/// The token of a comment, if the allocation is one of ours.
+std::optional<SubmissionToken> token_in_comment(const std::string& comment);
+
+/// The user's own `--signal=[R][B:]SIG[@SECONDS]` among sbatch options (Slurm sends one signal, and
+/// that is ours): the runner passes it on to the program that long before the end. Slurm's default
+/// is 60 s.
+struct UserSignal {
+  int signal = 0;
+  Duration before = seconds{60};
+  bool operator==(const UserSignal&) const = default;
+};
+std::optional<UserSignal> user_signal(const std::vector<std::string>& sbatch_args);
+
+/// For a runner that starts itself anew instead of asking for a requeue (scheduler local): from now
+/// on the allocation is known under this restart count. Durable when it returns.
+Status local_requeued(const Path& state_dir, const SchedulerJobId& id, int restart_count);
 
 } // namespace ckpt::scheduler

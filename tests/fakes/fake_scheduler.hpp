@@ -1,0 +1,458 @@
+#pragma once
+
+#include "core/base/clock.hpp"
+#include "core/scheduler/scheduler.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace ckpt::test {
+
+/// A scheduler in memory that behaves as Slurm was measured to: jobs wait, start, run into their
+/// limit, are preempted, lose their node, are requeued under the same id and then wait for
+/// `cred_expire` unless start_now is called. Time is the given clock's; nothing moves but in
+/// advance() and in calls. `fault()` loses requests or answers, repeats or delays calls, takes the
+/// controller down.
+class FakeScheduler final : public scheduler::Scheduler {
+public:
+  enum class Fault {
+    down,         ///< not reached: retryable
+    lose_request, ///< outcome unknown, and nothing happened
+    lose_answer,  ///< outcome unknown, and it happened
+    twice,        ///< it happens twice (a message repeated by the network)
+    late,         ///< outcome unknown; it happens `late_by` afterwards, in advance()
+    refuse,       ///< permanent
+  };
+
+  struct Job {
+    Allocation allocation;
+    scheduler::Submission submission;
+    bool held = false;
+    int rings = 0;
+    int starts = 0; ///< how often it was started: a job that ran twice at once shows here
+    std::optional<TimePoint> kill_at;                  ///< while completing
+    AllocationState end_as = AllocationState::unknown; ///< what completing ends in
+    bool requeue_after = false;
+  };
+
+  explicit FakeScheduler(Clock& clock) : clock_(clock) {}
+
+  // What tests set.
+  SchedulerKind scheduler_kind = SchedulerKind::slurm;
+  std::vector<std::string> nodes{"n1", "n2"};
+  bool start_by_itself = true; ///< advance() starts what may start
+  Duration cred_expire = seconds{120};
+  Duration kill_wait_time = seconds{30};
+  Duration late_by = seconds{30};
+  Duration remembered = seconds{300}; ///< MinJobAge: then only look_up knows it, if `accounting`
+  bool accounting = true;
+  bool controller_up = true;
+
+  /// The next call of that name ("submit", "snapshot", "cancel"…) meets this fault; several queue
+  /// up.
+  void fault(const std::string& call, Fault what) { faults_[call].push_back(what); }
+  /// Calls so far, by name.
+  int calls(const std::string& call) const {
+    const auto found = calls_.find(call);
+    return found == calls_.end() ? 0 : found->second;
+  }
+  /// Snapshots show what was true at this moment until thaw_view().
+  void freeze_view() { frozen_ = visible(); }
+  void thaw_view() { frozen_.reset(); }
+
+  std::map<SchedulerJobId, Job> jobs; ///< tests may look and change
+
+  Job& job(const SchedulerJobId& id) { return jobs.at(id); }
+
+  /// Lets what is due happen: late calls, starts, ends at the limit, KILL after kill_wait.
+  void advance() {
+    const TimePoint now = clock_.now();
+    for (std::size_t i = 0; i < late_.size();) {
+      if (late_[i].first > now) {
+        ++i;
+        continue;
+      }
+      const auto act = late_[i].second;
+      late_.erase(late_.begin() + static_cast<std::ptrdiff_t>(i));
+      act();
+    }
+    for (auto& [id, job] : jobs) {
+      Allocation& allocation = job.allocation;
+      if (allocation.state == AllocationState::running && allocation.ends_at &&
+          *allocation.ends_at <= now) {
+        begin_end(job, AllocationState::timeout, "TimeLimit", false);
+      }
+      if (allocation.state == AllocationState::completing && job.kill_at && *job.kill_at <= now) {
+        gone(id);
+      }
+      if (start_by_itself && allocation.state == AllocationState::pending && !job.held &&
+          allocation.eligible_at <= now) {
+        start(id, next_node(job));
+      }
+    }
+  }
+
+  void start(const SchedulerJobId& id, const std::string& node) {
+    Job& job = jobs.at(id);
+    Allocation& allocation = job.allocation;
+    allocation.state = AllocationState::running;
+    allocation.reason.clear();
+    allocation.node = node;
+    allocation.started_at = clock_.now();
+    allocation.ends_at.reset();
+    if (allocation.time_limit) {
+      allocation.ends_at = clock_.now() + *allocation.time_limit;
+    }
+    ++job.starts;
+    spell(allocation);
+  }
+
+  /// Its batch process ended by itself.
+  void exit(const SchedulerJobId& id, int code) {
+    Job& job = jobs.at(id);
+    job.allocation.exit_code = code;
+    end(job,
+        code == 0 ? AllocationState::completed : AllocationState::failed,
+        code == 0 ? "" : "NonZeroExitCode");
+  }
+  /// All processes of one that is completing are gone.
+  void gone(const SchedulerJobId& id) {
+    Job& job = jobs.at(id);
+    job.kill_at.reset();
+    if (job.requeue_after) {
+      pend_again(job);
+    } else {
+      end(job, job.end_as, job.allocation.reason);
+    }
+  }
+  /// Grace 0: it completes at once and is requeued. Else only PreemptTime shows it.
+  void preempt(const SchedulerJobId& id, Duration grace) {
+    Job& job = jobs.at(id);
+    job.allocation.preempt_at = clock_.now();
+    if (grace > Duration{0}) {
+      job.allocation.ends_at = clock_.now() + grace;
+    } else {
+      begin_end(job, AllocationState::preempted, "", true);
+    }
+  }
+  void lose_node(const SchedulerJobId& id, bool requeued) {
+    Job& job = jobs.at(id);
+    if (requeued) {
+      pend_again(job);
+      job.allocation.eligible_at = clock_.now();
+    } else {
+      end(job, AllocationState::node_fail, "NodeDown");
+    }
+  }
+  /// Slurm's memory of ended jobs is over.
+  void forget(const SchedulerJobId& id) {
+    if (accounting) {
+      old_[id] = jobs.at(id).allocation;
+    }
+    jobs.erase(id);
+  }
+
+  SchedulerKind kind() const override { return scheduler_kind; }
+
+  Result<SchedulerJobId> submit(const scheduler::Submission& submission) override {
+    const auto status = act("submit", [this, submission] {
+      added_ = add(submission);
+      return Status{};
+    });
+    if (!status) {
+      Error error = status.error();
+      if (error.outcome == Outcome::unknown) {
+        error.code = "submit_unknown";
+      } else if (error.outcome == Outcome::permanent) {
+        error.code = "sbatch_refused";
+      }
+      return tl::unexpected<Error>(std::move(error));
+    }
+    return added_;
+  }
+
+  Result<std::vector<Allocation>> snapshot() override {
+    if (auto asked = ask("snapshot"); !asked) {
+      return tl::unexpected<Error>(asked.error());
+    }
+    return frozen_ ? *frozen_ : visible();
+  }
+
+  Result<std::vector<Allocation>> look_up(const std::vector<SchedulerJobId>& ids) override {
+    if (auto asked = ask("look_up"); !asked) {
+      return tl::unexpected<Error>(asked.error());
+    }
+    std::vector<Allocation> found;
+    for (const SchedulerJobId& id : ids) {
+      if (const auto job = jobs.find(id); job != jobs.end()) {
+        found.push_back(job->second.allocation);
+      } else if (const auto old = old_.find(id); old != old_.end()) {
+        found.push_back(old->second);
+      }
+    }
+    return found;
+  }
+
+  Status cancel(const SchedulerJobId& id) override {
+    return act("cancel", [this, id] {
+      const auto found = jobs.find(id);
+      if (found == jobs.end() || is_over(found->second.allocation.state)) {
+        return Status{};
+      }
+      Job& job = found->second;
+      if (job.allocation.state == AllocationState::pending ||
+          job.allocation.state == AllocationState::held) {
+        end(job, AllocationState::cancelled, "");
+      } else {
+        begin_end(job, AllocationState::cancelled, "", false);
+      }
+      return Status{};
+    });
+  }
+
+  Status requeue(const SchedulerJobId& id) override {
+    return on("requeue", id, [this](Job& job) {
+      const AllocationState state = job.allocation.state;
+      if (state == AllocationState::pending || state == AllocationState::held) {
+        return Status{};
+      }
+      if (job.allocation.requeue_allowed == false) {
+        return Status{fail(ErrorClass::conflict, "requeue_refused", "requeue is disabled")};
+      }
+      if (is_over(state)) {
+        pend_again(job);
+      } else {
+        begin_end(job, AllocationState::cancelled, "", true);
+      }
+      return Status{};
+    });
+  }
+
+  Status start_now(const SchedulerJobId& id) override {
+    return on("start_now", id, [this](Job& job) {
+      if (job.allocation.state == AllocationState::pending) {
+        job.allocation.eligible_at = clock_.now();
+        job.allocation.reason = "Priority";
+      }
+      return Status{};
+    });
+  }
+
+  Status hold(const SchedulerJobId& id) override {
+    return on("hold", id, [](Job& job) {
+      if (is_over(job.allocation.state)) {
+        return Status{fail(ErrorClass::conflict, "allocation_state", "it has already finished")};
+      }
+      job.held = true;
+      if (job.allocation.state == AllocationState::pending) {
+        job.allocation.state = AllocationState::held;
+        job.allocation.reason = "JobHeldUser";
+        spell(job.allocation);
+      }
+      return Status{};
+    });
+  }
+
+  Status release(const SchedulerJobId& id) override {
+    return on("release", id, [](Job& job) {
+      job.held = false;
+      if (job.allocation.state == AllocationState::held) {
+        job.allocation.state = AllocationState::pending;
+        job.allocation.reason = "Priority";
+        spell(job.allocation);
+      }
+      return Status{};
+    });
+  }
+
+  Status ring(const SchedulerJobId& id) override {
+    return on("ring", id, [](Job& job) {
+      if (is_over(job.allocation.state)) {
+        return Status{fail(ErrorClass::not_found, "no_such_allocation", "it does not run")};
+      }
+      ++job.rings;
+      return Status{};
+    });
+  }
+
+  Status exclude_node(const SchedulerJobId& id, const std::string& node) override {
+    return on("exclude_node", id, [node](Job& job) {
+      job.submission.exclude_nodes.push_back(node);
+      return Status{};
+    });
+  }
+
+  scheduler::Ping ping() override {
+    ++calls_["ping"];
+    return {controller_up, controller_up ? "fake is UP" : "fake is DOWN"};
+  }
+  Duration kill_wait() override { return kill_wait_time; }
+  std::string version() override { return "fake"; }
+  std::string cluster() override { return "fake"; }
+
+private:
+  static void spell(Allocation& allocation) { allocation.raw_state = word(allocation.state); }
+
+  static Error unknown_outcome() {
+    return {ErrorClass::timed_out, Outcome::unknown, "outcome_unknown", "no answer", ""};
+  }
+  static Error not_reached() {
+    return {ErrorClass::unusable, Outcome::retryable, "scheduler_down", "connect failure", ""};
+  }
+
+  std::optional<Fault> next_fault(const std::string& call) {
+    ++calls_[call];
+    auto& queue = faults_[call];
+    if (queue.empty()) {
+      return controller_up ? std::nullopt : std::optional(Fault::down);
+    }
+    const Fault fault = queue.front();
+    queue.pop_front();
+    return fault;
+  }
+
+  Status ask(const std::string& call) {
+    if (next_fault(call)) {
+      return tl::unexpected<Error>(not_reached());
+    }
+    return {};
+  }
+
+  /// `effect` may be kept for later: it captures what it needs by value, but for `this`.
+  template <class Effect> Status act(const std::string& call, Effect effect) {
+    const auto fault = next_fault(call);
+    if (!fault) {
+      return effect();
+    }
+    switch (*fault) {
+    case Fault::down:
+      return tl::unexpected<Error>(not_reached());
+    case Fault::lose_request:
+      return tl::unexpected<Error>(unknown_outcome());
+    case Fault::lose_answer:
+      static_cast<void>(effect());
+      return tl::unexpected<Error>(unknown_outcome());
+    case Fault::twice:
+      static_cast<void>(effect());
+      return effect();
+    case Fault::late:
+      late_.emplace_back(clock_.now() + late_by, later(std::move(effect)));
+      return tl::unexpected<Error>(unknown_outcome());
+    case Fault::refuse:
+      return fail(ErrorClass::refused, "scheduler_refused", "refused by the test");
+    }
+    return {};
+  }
+
+  template <class Effect> static std::function<void()> later(Effect effect) {
+    return [effect]() mutable { static_cast<void>(effect()); };
+  }
+
+  template <class Change>
+  Status on(const std::string& call, const SchedulerJobId& id, Change change) {
+    return act(call, [this, id, change]() -> Status {
+      const auto found = jobs.find(id);
+      if (found == jobs.end()) {
+        return fail(ErrorClass::not_found, "no_such_allocation", "Invalid job id specified");
+      }
+      return change(found->second);
+    });
+  }
+
+  SchedulerJobId add(const scheduler::Submission& submission) {
+    const SchedulerJobId id{std::to_string(next_id_++)};
+    Job job;
+    job.submission = submission;
+    job.allocation.id = id;
+    job.allocation.state = AllocationState::pending;
+    job.allocation.reason = "Priority";
+    job.allocation.name = submission.name;
+    job.allocation.comment = scheduler::comment_with_token("", submission.token);
+    job.allocation.time_limit = submission.time_limit;
+    job.allocation.requeue_allowed = true;
+    job.allocation.eligible_at = clock_.now();
+    spell(job.allocation);
+    jobs[id] = std::move(job);
+    return id;
+  }
+
+  void begin_end(Job& job, AllocationState as, const std::string& reason, bool requeue_after) {
+    if (job.allocation.state == AllocationState::completing) {
+      return;
+    }
+    job.allocation.state = AllocationState::completing;
+    job.allocation.reason = reason;
+    job.kill_at = clock_.now() + kill_wait_time;
+    job.end_as = as;
+    job.requeue_after = requeue_after;
+    spell(job.allocation);
+  }
+
+  void end(Job& job, AllocationState as, const std::string& reason) {
+    job.allocation.state = as;
+    job.allocation.reason = reason;
+    job.allocation.ends_at = clock_.now();
+    spell(job.allocation);
+  }
+
+  void pend_again(Job& job) {
+    Allocation& allocation = job.allocation;
+    allocation.state = job.held ? AllocationState::held : AllocationState::pending;
+    allocation.reason = job.held ? "JobHeldUser" : "BeginTime";
+    ++allocation.restart_count;
+    allocation.eligible_at = clock_.now() + cred_expire;
+    allocation.started_at.reset();
+    allocation.ends_at.reset();
+    allocation.preempt_at.reset();
+    allocation.exit_code.reset();
+    allocation.signal.reset();
+    allocation.node.clear();
+    job.requeue_after = false;
+    spell(allocation);
+  }
+
+  std::string next_node(const Job& job) {
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      const std::string& node = nodes[(next_node_++) % nodes.size()];
+      const auto& excluded = job.submission.exclude_nodes;
+      if (std::find(excluded.begin(), excluded.end(), node) == excluded.end()) {
+        return node;
+      }
+    }
+    return nodes.empty() ? "n1" : nodes.front();
+  }
+
+  std::vector<Allocation> visible() {
+    std::vector<SchedulerJobId> too_old;
+    for (const auto& [id, job] : jobs) {
+      if (is_over(job.allocation.state) && job.allocation.ends_at &&
+          *job.allocation.ends_at + remembered < clock_.now()) {
+        too_old.push_back(id);
+      }
+    }
+    for (const SchedulerJobId& id : too_old) {
+      forget(id);
+    }
+    std::vector<Allocation> all;
+    for (const auto& [id, job] : jobs) {
+      all.push_back(job.allocation);
+    }
+    return all;
+  }
+
+  Clock& clock_;
+  std::int64_t next_id_ = 101;
+  SchedulerJobId added_;
+  std::size_t next_node_ = 0;
+  std::map<std::string, std::deque<Fault>> faults_;
+  std::map<std::string, int> calls_;
+  std::vector<std::pair<TimePoint, std::function<void()>>> late_;
+  std::map<SchedulerJobId, Allocation> old_;
+  std::optional<std::vector<Allocation>> frozen_;
+};
+
+} // namespace ckpt::test
