@@ -1,0 +1,23 @@
+#pragma once
+
+#include "core/base/process.hpp"
+#include "core/engine/criu/text.hpp"
+
+#include <string>
+#include <vector>
+
+// CRIU refuses to restore a file whose size has changed. What a frozen program has open or mapped
+// for writing is noted with its size, and cut back to it before a restore: the same rollback that
+// DMTCP does.
+
+namespace ckpt::engine::criu {
+
+/// Regular files that any of the processes can write to, `except` some paths (the program's output,
+/// which the runner looks after). Deleted files are inside the images and left out.
+std::vector<OpenFile> writable_files(const std::vector<ProcessInfo>& processes,
+                                     const std::vector<std::string>& except);
+
+/// Cuts those that have grown. One that is shorter or gone is left for CRIU to complain about.
+Status roll_back(const std::vector<OpenFile>& files);
+
+} // namespace ckpt::engine::criu
