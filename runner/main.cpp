@@ -3,6 +3,7 @@
 #include "core/base/log.hpp"
 #include "core/engine/criu/ns_init.hpp"
 #include "core/engine/stub.hpp"
+#include "runner/start_now.hpp"
 #include "runner/supervisor.hpp"
 
 #include <unistd.h>
@@ -85,6 +86,9 @@ int main(int argc, char** argv) {
   }
   if (verb == "--ns-init") {
     return ckpt::engine::run_ns_init(argc, argv);
+  }
+  if (verb == "start-now") {
+    return ckpt::runner::run_start_now(ckpt::runner::current_environment());
   }
   if (verb == "--version") {
     std::printf("ckpt-runner %s\n", CKPT_VERSION);

@@ -98,6 +98,7 @@ void Supervisor::main_loop() {
     if (time >= next_look_) {
       next_look_ = time + context_.look_every;
       look_at_orders();
+      reap_orphans();
     }
     if (time >= next_ask_) {
       ask_scheduler();
@@ -137,9 +138,6 @@ void Supervisor::on_signal(int signal) {
   }
 }
 
-// Waits for the root by its pid, and for every orphan that came to us as subreaper; nobody else's
-// children are touched: the workers wait for theirs (run_command) by pid, so a zombie that is one
-// of those is left alone.
 void Supervisor::reap() {
   const pid_t root = session_ ? session_->root_pid() : 0;
   int status = 0;
@@ -147,6 +145,24 @@ void Supervisor::reap() {
     root_status_ = ExitStatus::from_wait_status(status);
     on_root_ended(*root_status_);
   }
+}
+
+// As subreaper we get the program's orphans. The workers wait for their own children by pid, at
+// once: a zombie that is still there at the next look is nobody's.
+void Supervisor::reap_orphans() {
+  std::set<pid_t> now_seen;
+  const pid_t root = session_ ? session_->root_pid() : 0;
+  for (const pid_t pid : zombie_children()) {
+    if (pid == root) {
+      continue;
+    }
+    if (zombies_.contains(pid)) {
+      ::waitpid(pid, nullptr, WNOHANG);
+    } else {
+      now_seen.insert(pid);
+    }
+  }
+  zombies_ = std::move(now_seen);
 }
 
 void Supervisor::look_at_orders() {

@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace ckpt::runner {
@@ -71,6 +72,7 @@ private:
   void handle(const store::Order& order);
   void refuse_orders(const std::vector<std::int64_t>& orders, const std::string& reason);
   void reap();
+  void reap_orphans();
   void ask_scheduler();
   void on_allocation(const Result<std::vector<Allocation>>& answer);
   void reload_policy();
@@ -141,6 +143,8 @@ private:
   Duration run_before_{0};
   RunFacts facts_; ///< what has happened; `now` and what depends on it is filled in by run_facts()
   std::uint64_t newest_bytes_ = 0;
+  std::set<GenerationId> packed_; ///< of the tidy worker alone
+  std::set<pid_t> zombies_;       ///< seen at the last look; see reap_orphans
   std::optional<InFlight> in_flight_;
   std::atomic<Trigger> trigger_{Trigger::interval};
   std::atomic<bool> checkpoint_wanted_{false}; ///< the tidy worker gives way

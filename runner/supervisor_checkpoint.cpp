@@ -33,8 +33,9 @@ void Supervisor::consider_checkpoint() {
   }
   // The last checkpoint did not come about and time is up: leave with what there is, before Slurm
   // ends us without a word.
-  constexpr Duration kLastMoment = seconds{3};
-  if (walltime_ends_ && clock_.monotonic() > *walltime_ends_ - kLastMoment) {
+  const Duration lead = effective_lead(policy_, facts_.costs, facts_.time_limit);
+  const Duration last_moment = std::min<Duration>(seconds{3}, lead / 3);
+  if (walltime_ends_ && clock_.monotonic() > *walltime_ends_ - last_moment) {
     begin_end({EndReason::walltime,
                "no checkpoint could be sealed before the end of the allocation",
                policy_.at_walltime == AtWalltime::requeue,
@@ -161,11 +162,15 @@ void Supervisor::tidy() {
              left ? *left : std::vector<store::GenerationOnDisk>{}) {
           const bool good =
               generation.manifest && generation.tombstone.empty() && generation.corruption.empty();
-          if (!good || policy.compress != Compression::zstd || checkpoint_wanted_) {
+          if (!good || policy.compress != Compression::zstd || checkpoint_wanted_ ||
+              packed_.contains(generation.id)) {
             continue;
           }
           const std::uint64_t before = generation.manifest->stored_bytes();
           const auto compressed = generations_.compress(*generation.manifest, 1, wanted);
+          if (compressed) {
+            packed_.insert(generation.id); // also one that did not shrink: not again and again
+          }
           if (compressed && compressed->stored_bytes() < before) {
             events.push_back({.kind = Kind::compressed,
                               .generation = generation.id,

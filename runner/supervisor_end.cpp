@@ -1,7 +1,7 @@
 // How an attempt ends: by the program itself, at walltime, by TERM, by order; and how the next one
 // is asked for.
 #include "core/base/log.hpp"
-#include "core/scheduler/local/local_requeue.hpp"
+#include "runner/start_now.hpp"
 #include "runner/supervisor.hpp"
 
 #include <signal.h>
@@ -201,18 +201,13 @@ void Supervisor::requeue() {
     start_again_ = true;
     return;
   }
-  if (!ending_->exclude_node.empty()) {
-    std::ignore = scheduler_->exclude_node(context_.scheduler_job_id, ending_->exclude_node);
+  if (auto left = leave_start_now_behind(context_, ending_->exclude_node); !left) {
+    log::warning("the wait after the requeue will not be cut short: " + left.error().message);
   }
   const auto requeued = scheduler_->requeue(context_.scheduler_job_id);
-  if (!requeued) {
-    journal({.kind = Kind::requeue_failed, .reason = requeued.error().message});
-    return;
-  }
-  journal({.kind = Kind::requeue_done});
-  if (auto started = scheduler_->start_now(context_.scheduler_job_id); !started) {
-    log::warning("StartTime not set: " + started.error().message);
-  }
+  journal(requeued ? store::AttemptEvent{.kind = Kind::requeue_done}
+                   : store::AttemptEvent{.kind = Kind::requeue_failed,
+                                         .reason = requeued.error().message});
 }
 
 } // namespace ckpt::runner

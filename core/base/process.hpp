@@ -90,6 +90,8 @@ std::optional<ProcessInfo> process_info(pid_t pid);
 /// All live processes below `root` (itself first, parents before children), zombies left out. From
 /// one pass over /proc.
 std::vector<ProcessInfo> process_tree(pid_t root);
+/// Children of this process that have ended and wait to be reaped.
+std::vector<pid_t> zombie_children();
 /// Resident bytes of one process (VmRSS), 0 when it is gone.
 std::uint64_t resident_bytes(pid_t pid);
 /// Processes of this user whose environment at start contains `entry` ("CKPT_TOKEN=…"), ourselves

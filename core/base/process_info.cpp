@@ -103,6 +103,17 @@ std::vector<ProcessInfo> process_tree(pid_t root) {
   return tree;
 }
 
+std::vector<pid_t> zombie_children() {
+  std::vector<pid_t> zombies;
+  for (const pid_t pid : all_pids()) {
+    const auto info = process_info(pid);
+    if (info && info->ppid == ::getpid() && info->state == 'Z') {
+      zombies.push_back(pid);
+    }
+  }
+  return zombies;
+}
+
 std::uint64_t resident_bytes(pid_t pid) {
   const auto text = read_file(proc_file(pid, "statm"));
   if (!text) {
