@@ -30,10 +30,10 @@ ThawVerdict after_freeze(bool newer_claim, Duration since_renewal_began, Duratio
 }
 
 StartVerdict may_start_program(const StartView& view, Duration lease) {
-  if (view.token_revoked || view.newer_claim || view.has_result) {
+  if (view.token_revoked || view.job_closed || view.newer_claim || view.has_result) {
     return StartVerdict::leave;
   }
-  if (!can_no_longer_run(view.older, lease)) {
+  if (!can_no_longer_run(view.older, lease) || must_freeze(view.since_own_renewal, lease)) {
     return StartVerdict::wait;
   }
   return view.marked && view.marked_from == view.newest ? StartVerdict::start : StartVerdict::mark;

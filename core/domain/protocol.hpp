@@ -40,21 +40,24 @@ struct OlderAttempt {
   Duration still_for{0}; ///< how long we have watched its lease unchanged (or absent)
 };
 
-/// What a claimant knows. Everything but `marked` and `marked_from` is to be read again after the
-/// mark.
+/// What a claimant knows. What is in other people's files is to be read again after the mark.
 struct StartView {
-  bool token_revoked = false;          ///< its own token; also when the job was cancelled or parked
+  bool token_revoked = false;          ///< its own token
+  bool job_closed = false;             ///< the store says that the job is cancelled or parked
   bool newer_claim = false;            ///< somebody claimed after us
-  bool has_result = false;             ///< attempt_with_result() has found one
+  bool has_result = false;             ///< attempt_with_result() of the older attempts found one
   std::span<const OlderAttempt> older; ///< all of them, not the newest alone
-  std::optional<GenerationId> newest;  ///< newest_generation()
+  std::optional<GenerationId> newest;  ///< newest_generation() of the older attempts
+  Duration since_own_renewal{0};       ///< as for must_freeze(), at the moment of the start itself
   bool marked = false;                 ///< our journal has `starting` …
   std::optional<GenerationId> marked_from; ///< … from this generation
 };
 
 enum class StartVerdict {
-  wait,  ///< look again soon
-  mark,  ///< write `starting` with `newest`, durably; then read everything again
+  wait, ///< look again soon
+  /// Write `starting` with `newest`, durably and exclusively against the older attempts' results (a
+  /// write that hung must not land over a result); then read everything again.
+  mark,
   start, ///< launch, or restart from `marked_from`
   leave, ///< never start; write `ended`
 };
