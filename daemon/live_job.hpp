@@ -1,0 +1,50 @@
+#pragma once
+
+#include "core/domain/decide.hpp"
+#include "core/store/job_folder.hpp"
+#include "core/store/journal.hpp"
+#include "daemon/model.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace ckpt::daemon {
+
+/// How a runner answered an order.
+struct OrderAnswer {
+  bool done = false;
+  std::optional<GenerationId> generation;
+  std::string code;
+  std::string reason;
+};
+
+/// An unfinished job: its rows, its files, and what this daemon has seen of it since it started
+/// (none of which is durable: it is seen again).
+struct LiveJob {
+  JobModel model;
+  JobSpec spec;
+  store::JobFolder folder;
+  store::JobJournal journal;
+
+  std::optional<store::Lease> lease;
+  AttemptId lease_of;
+  std::optional<MonoTime> lease_since;
+  std::optional<MonoTime> lease_read_at;
+
+  std::optional<MonoTime> tried_at; ///< of the open submission
+  std::optional<MonoTime> absent_since;
+  int absent_answers = 0;
+  std::optional<MonoTime> absent_counted; ///< the answer that was counted last
+  ActsDone done;
+  SubmissionToken done_for; ///< the submission that `done`, `tried_at` and `absent…` speak of
+  AttemptId orders_read_of; ///< stop orders of an earlier daemon were looked for
+  std::map<SchedulerJobId, MonoTime> surplus_cancelled;
+
+  bool busy = false;                           ///< an act is under way in the executor
+  std::string waits_for;                       ///< the reason of decide()'s `nothing`
+  std::map<std::int64_t, OrderAnswer> answers; ///< of the newest attempt, by order number
+  AttemptId answers_of;
+};
+
+} // namespace ckpt::daemon

@@ -1,0 +1,139 @@
+#pragma once
+
+#include "core/base/clock.hpp"
+#include "core/scheduler/scheduler.hpp"
+#include "daemon/executor.hpp"
+#include "daemon/live_job.hpp"
+#include "daemon/registry/registry.hpp"
+#include "daemon/sightings.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+
+namespace ckpt::daemon {
+
+struct PollTimes {
+  Duration lease = seconds{15};     ///< reads of leases of running attempts
+  Duration pending = seconds{60};   ///< something waits or changes; doubles up to `running`
+  Duration running = minutes{5};    ///< all attempts run and write
+  Duration after_act = seconds{2};  ///< after an act of ours, or an event that announces a change
+  Duration outage_max = minutes{5}; ///< back-off of a scheduler that does not answer
+};
+
+struct ReconcilerConfig {
+  DecideLimits limits;
+  PollTimes poll;
+  std::string runner;                     ///< the installed ckpt-runner that new submissions start
+  std::map<std::string, std::string> env; ///< sbatch runs with it
+  std::map<std::string, std::string> exports; ///< for batch.sh: CKPT_DMTCP_ROOT, CKPT_CRIU
+  std::string state_dir;                      ///< for the runner's messages in batch.sh's comment
+  Duration order_validity = minutes{10};
+  Duration warn_before = seconds{60}; ///< Slurm's early warning, the runner's safety net
+};
+
+/// Observe → decide → persist → act, for all unfinished jobs. Loop thread only.
+class Reconciler {
+public:
+  struct Ports {
+    Registry& registry;
+    const store::Store& store;
+    scheduler::Scheduler& scheduler;
+    Executor& executor;
+    const Clock& clock;
+  };
+  Reconciler(Ports ports, ReconcilerConfig config);
+  ~Reconciler();
+
+  /// Brings the registry up to what the store holds, and takes up the unfinished jobs. With
+  /// `rebuild` the registry is expected to be empty.
+  Status recover(bool rebuild);
+
+  /// Once every poll.journal: reads what the runners wrote, asks the scheduler if it is time, and
+  /// does what decide() says. `still_owner` is asked before every act.
+  void tick();
+
+  // --- for the use cases ---
+  LiveJob* find(JobId id);
+  /// Takes up a job that is not live (a new one; a final one that is restarted).
+  Result<LiveJob*> adopt(JobModel model);
+  /// The durable event, then event and state in one transaction.
+  Status record(LiveJob& job, store::JobEvent event, const std::string& request = {});
+  /// Rows that changed without an event of the job's (an order's generation).
+  Status commit(LiveJob& job, const Change& change);
+  /// Reads, decides and acts for one job now.
+  void attend(LiveJob& job);
+  /// Rings the runner, asynchronously.
+  void ring(LiveJob& job);
+  void poll_soon();
+
+  const Sightings& sightings() const { return sightings_; }
+  std::size_t live_count() const { return jobs_.size(); }
+  bool anything_runs() const; ///< an open submission is there
+  const ReconcilerConfig& config() const { return config_; }
+  Ports& ports() { return ports_; }
+  std::int64_t epoch = 1; ///< of this daemon, for orders
+  std::function<bool()> still_owner = [] { return true; };
+  std::function<void()> changed = [] {}; ///< after every commit
+
+private:
+  // observing (observe.cpp)
+  void observe(LiveJob& job);
+  void read_claims(LiveJob& job, Change& change);
+  bool read_journal(LiveJob& job, AttemptId n, Change& change);
+  void read_coordinator(LiveJob& job, AttemptId n);
+  void watch_lease(LiveJob& job, const JobFacts& facts);
+  void adopt_by_token(LiveJob& job);
+  JobFacts facts_of(LiveJob& job);
+  AllocationFacts allocation_facts(LiveJob& job);
+  JobCounts counts_of(const LiveJob& job) const;
+  void look_for_stop_order(LiveJob& job);
+
+  // asking (poll.cpp)
+  void poll_if_due();
+  void take_answer(MonoTime asked_at,
+                   const std::vector<SchedulerJobId>& watched,
+                   const Result<std::vector<Allocation>>& snapshot,
+                   const Result<std::vector<Allocation>>& looked_up);
+  Duration poll_interval() const;
+
+  // acting (act.cpp)
+  void act(LiveJob& job, const Action& action);
+  void submit(LiveJob& job, const Action& action);
+  Status prepare_submission(LiveJob& job, const SubmissionToken& token);
+  scheduler::Submission submission_of(const LiveJob& job, const SubmissionToken& token) const;
+  void submitted(LiveJob& job, const SubmissionToken& token, const Result<SchedulerJobId>& result);
+  void transition(LiveJob& job, const Action& action);
+  void close_submission(LiveJob& job, const Action& action);
+  void mark_lost(LiveJob& job, const Action& action);
+  void give_stop_order(LiveJob& job);
+  void ask_scheduler(LiveJob& job,
+                     std::function<Status()> blocking,
+                     std::function<void(LiveJob&, const Status&)> then = {});
+  void forget_watch(LiveJob& job);
+
+  // recovery (recovery.cpp)
+  Status recover_job(JobId id, bool rebuild);
+  Result<bool> catch_up(JobModel& model, const store::JobFolder& folder, bool rebuild);
+  Status reconcile_generations(JobModel& model, const store::JobFolder& folder, Change& change);
+
+  MonoTime now() const { return ports_.clock.monotonic(); }
+  TimePoint wall() const { return ports_.clock.now(); }
+
+  Ports ports_;
+  ReconcilerConfig config_;
+  std::map<JobId, std::unique_ptr<LiveJob>> jobs_;
+  Sightings sightings_;
+  bool polling_ = false;
+  std::optional<MonoTime> poll_at_;
+  int quiet_polls_ = 0;
+};
+
+/// What batch.sh holds. Pure.
+std::string batch_script(const std::string& runner,
+                         const Path& job_folder,
+                         const SubmissionToken& token,
+                         SchedulerKind scheduler,
+                         const std::map<std::string, std::string>& exports);
+
+} // namespace ckpt::daemon
