@@ -56,7 +56,8 @@ public:
 
   virtual Status cancel(const SchedulerJobId& id) = 0; ///< one that is over already is fine
   virtual Status requeue(const SchedulerJobId& id) = 0;
-  /// Takes away the wait after a requeue (`scontrol update StartTime=now`).
+  /// Takes away the wait after a requeue (`scontrol update StartTime=now+2`: earlier is not safe,
+  /// see slurm/commands.cpp). To be repeated while it is seen to wait for BeginTime.
   virtual Status start_now(const SchedulerJobId& id) = 0;
   virtual Status hold(const SchedulerJobId& id) = 0;
   virtual Status release(const SchedulerJobId& id) = 0;

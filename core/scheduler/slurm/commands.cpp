@@ -12,6 +12,11 @@
 namespace ckpt::scheduler::slurm {
 namespace {
 
+// Not "now": a start within the second of the requeue meets a credential that the node has just
+// revoked, and the job FAILS with exit status 1 ("Job credential revoked"); and a start time that
+// has passed when the old run's processes are gone is set back to cred_expire (two minutes) later.
+constexpr const char* kSoon = "StartTime=now+2";
+
 constexpr Duration kLongestWarning = seconds{65535}; // sbatch refuses more
 
 template <std::size_t Size>
@@ -204,7 +209,7 @@ Words requeue_command(const SchedulerJobId& id) {
   return {"scontrol", "requeue", id.value};
 }
 Words start_now_command(const SchedulerJobId& id) {
-  return {"scontrol", "update", "jobid=" + id.value, "StartTime=now"};
+  return {"scontrol", "update", "jobid=" + id.value, kSoon};
 }
 Words hold_command(const SchedulerJobId& id) {
   return {"scontrol", "hold", id.value};

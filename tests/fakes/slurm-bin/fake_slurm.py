@@ -187,7 +187,7 @@ def scontrol_act(words, job, job_id):
         job["Reason"] = "JobHeldUser"
     elif words[0] == "release":
         job["Reason"] = "Priority"
-    elif words[2] == "StartTime=now":
+    elif words[2].startswith("StartTime="):
         if job["State"] != "PENDING":
             die("scontrol", f"Job is no longer pending execution for job {job_id}", plain=True)
         job["Reason"] = "Priority"

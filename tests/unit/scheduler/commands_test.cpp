@@ -159,6 +159,10 @@ TEST_CASE("one squeue for all jobs, the user's own or the named ones") {
   CHECK(squeue_command("|x|", {{"7"}, {"24_1"}}).back() == "--jobs=7,24_1");
 }
 
+TEST_CASE("a requeued job starts soon, but not in the second of its requeue") {
+  CHECK(join(start_now_command({"7"}), " ") == "scontrol update jobid=7 StartTime=now+2");
+}
+
 TEST_CASE("durations are written so that Slurm cannot take them for something else") {
   CHECK(slurm_duration(seconds{60}) == "0-00:01:00");
   CHECK(slurm_duration(hours{200}) == "8-08:00:00");
