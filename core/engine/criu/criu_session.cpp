@@ -350,6 +350,7 @@ Result<CheckpointImages> CriuSession::checkpoint(const CheckpointRequest& reques
   if (!folder) {
     return tl::unexpected(folder.error());
   }
+  static_cast<void>(remove_file(plan_.work_dir / "stats-dump")); // of the dump before
   const Path log = plan_.work_dir / ("dump-" + folder->filename().string() + ".log");
   CheckpointImages result;
   bool frozen = false;
@@ -365,6 +366,12 @@ Result<CheckpointImages> CriuSession::checkpoint(const CheckpointRequest& reques
   if (done && done->word == "dumped" && done->arguments.at(0) == "0" && frozen && !refused) {
     for (const auto& entry : std::filesystem::directory_iterator(*folder)) {
       result.images.push_back(entry.path());
+    }
+    // What passed from order to answer includes CRIU's own start; its statistics know better.
+    if (const auto stats = read_file(plan_.work_dir / "stats-dump", 65536)) {
+      const auto frozen_for = parse_frozen_microseconds(*stats);
+      const Duration exact = milliseconds{(frozen_for.value_or(0) + 999) / 1000};
+      result.blocked = frozen_for && exact < result.blocked ? exact : result.blocked;
     }
     std::sort(result.images.begin(), result.images.end());
     return result;

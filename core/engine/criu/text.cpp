@@ -65,11 +65,55 @@ bool at_least_major(std::string_view version, int major) {
 std::string first_errors(std::string_view log, std::size_t lines) {
   std::vector<std::string> found;
   for (const std::string& line : split_lines(log)) {
-    if (line.find("Error (") != std::string::npos && found.size() < lines) {
+    // An ordinary container's limit; CRIU says so in every run and goes on.
+    const bool harmless = line.find("rlimit: Can't setup RLIMIT_NOFILE") != std::string::npos;
+    if (!harmless && line.find("Error (") != std::string::npos && found.size() < lines) {
       found.emplace_back(trim(bare(line)));
     }
   }
   return join(found, "; ");
+}
+
+namespace {
+
+std::optional<std::uint64_t> read_varint(std::string_view& bytes) {
+  std::uint64_t value = 0;
+  for (unsigned shift = 0; shift < 64 && !bytes.empty(); shift += 7) {
+    const auto byte = static_cast<unsigned char>(bytes.front());
+    bytes.remove_prefix(1);
+    value |= std::uint64_t{byte & 0x7FU} << shift;
+    if (byte < 0x80U) {
+      return value;
+    }
+  }
+  return std::nullopt;
+}
+
+} // namespace
+
+// Two magics, the length, then a message stats_entry { dump_stats_entry dump = 1 }, of which field
+// 2 is the time; all fields before it are numbers.
+std::optional<std::uint64_t> parse_frozen_microseconds(std::string_view stats) {
+  constexpr std::size_t kHead = 12;
+  constexpr std::uint64_t kDump = (1U << 3U) | 2U;
+  constexpr std::uint64_t kFrozenTime = 2U << 3U;
+  if (stats.size() < kHead) {
+    return std::nullopt;
+  }
+  stats.remove_prefix(kHead);
+  if (read_varint(stats) != kDump || !read_varint(stats)) {
+    return std::nullopt;
+  }
+  for (auto key = read_varint(stats); key && (*key & 7U) == 0; key = read_varint(stats)) {
+    const auto value = read_varint(stats);
+    if (key == kFrozenTime) {
+      return value;
+    }
+    if (!value) {
+      break;
+    }
+  }
+  return std::nullopt;
 }
 
 std::string encode(const Message& message) {

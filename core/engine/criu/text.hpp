@@ -21,6 +21,10 @@ bool at_least_major(std::string_view version, int major);
 /// are none.
 std::string first_errors(std::string_view log, std::size_t lines = 2);
 
+/// How long CRIU itself says that the program was frozen (stats-dump, microseconds); nothing if the
+/// file is not as known.
+std::optional<std::uint64_t> parse_frozen_microseconds(std::string_view stats);
+
 /// A message between runner and namespace init: a word and its arguments. One datagram each.
 struct Message {
   std::string word;

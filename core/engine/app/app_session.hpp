@@ -1,0 +1,42 @@
+#pragma once
+
+#include "core/engine/app/checkpoint_files.hpp"
+#include "core/engine/engine.hpp"
+
+namespace ckpt::engine::app {
+
+/// The program itself is our child, and leads a session of its own. It dies with the thread that
+/// started it.
+class AppSession final : public Session {
+public:
+  AppSession(ProcessInfo root, LaunchRequest request);
+
+  pid_t root_pid() const override { return root_.pid; }
+  std::vector<ProcessInfo> program_processes() const override;
+  std::optional<ExitStatus> program_status(const ExitStatus& root_status) const override {
+    return root_status;
+  }
+  Status health() override;
+  Result<CheckpointImages> checkpoint(const CheckpointRequest& request) override;
+  Status signal_program(int signal) override;
+  Status kill(Duration patience) override;
+  void interrupt() override;
+
+private:
+  class Command;
+  Snapshot look_now() const;
+  Status ask(std::unique_ptr<Command>& command) const;
+  bool settled(const Snapshot& files) const;
+  bool pause(Duration time); ///< false: interrupted
+  Result<Path> new_generation_folder();
+  /// Nothing if the files moved after all.
+  Result<std::optional<CheckpointImages>> take(const Snapshot& files,
+                                               const CheckpointRequest& request);
+
+  ProcessInfo root_;
+  LaunchRequest launch_;
+  Fd interrupted_;
+  int generations_ = 0;
+};
+
+} // namespace ckpt::engine::app
