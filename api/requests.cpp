@@ -32,21 +32,6 @@ json spec_defaults() {
   return ckpt::to_json(spec);
 }
 
-Status check_spec(const JobSpec& spec) {
-  if (spec.argv.empty() || spec.argv.front().empty()) {
-    return invalid("argv is empty: it must name the program");
-  }
-  if (spec.cwd.empty() || spec.cwd.front() != '/') {
-    return invalid("cwd is not an absolute path");
-  }
-  for (const std::string& argument : spec.argv) {
-    if (argument.find('\0') != std::string::npos) {
-      return invalid("argv contains a NUL byte");
-    }
-  }
-  return {};
-}
-
 } // namespace
 
 json to_json(const SubmitRequest& request) {
@@ -86,9 +71,6 @@ Result<SubmitRequest> submit_request_from_json(const json& in) {
   auto spec = job_spec_from_json(merged);
   if (!spec) {
     return tl::unexpected(spec.error());
-  }
-  if (auto fine = check_spec(*spec); !fine) {
-    return tl::unexpected(fine.error());
   }
   if (in.contains("policy")) {
     auto policy = policy_from_json(in["policy"]);

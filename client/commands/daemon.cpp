@@ -1,0 +1,68 @@
+#include "client/commands/commands.hpp"
+#include "client/daemon_control.hpp"
+#include "client/session.hpp"
+
+namespace ckpt::client {
+namespace {
+
+int show_status(Session& session) {
+  const auto daemon = session.running_daemon();
+  if (!daemon) {
+    return session.fail(daemon.error());
+  }
+  const auto status = (*daemon)->status();
+  if (!status) {
+    return session.fail(status.error());
+  }
+  session.out().status(*status);
+  return 0;
+}
+
+int start(Session& session) {
+  if (session.running_daemon()) {
+    session.say("it runs already");
+    return show_status(session);
+  }
+  const auto paths = session.paths();
+  if (!paths) {
+    return session.fail(paths.error());
+  }
+  const auto started =
+      start_daemon(*paths, session.env(), [&](const std::string& line) { session.say(line); });
+  return started ? show_status(session) : session.fail(started.error());
+}
+
+int stop(Session& session) {
+  const auto paths = session.paths();
+  if (!paths) {
+    return session.fail(paths.error());
+  }
+  if (auto stopped = stop_daemon(*paths); !stopped) {
+    return session.fail(stopped.error());
+  }
+  session.out().pairs({{"daemon", "stopped; jobs go on without it"}});
+  return 0;
+}
+
+int restart(Session& session) {
+  const auto paths = session.paths();
+  if (!paths) {
+    return session.fail(paths.error());
+  }
+  if (auto stopped = stop_daemon(*paths); !stopped && stopped.error().code != "no_daemon") {
+    return session.fail(stopped.error());
+  }
+  return start(session);
+}
+
+} // namespace
+
+void add_daemon(Cli& cli) {
+  Verb verb = cli.verb("daemon", "Start, end or look at ckptd");
+  verb.verb("start", "Start it in the background").runs(start);
+  verb.verb("stop", "End it; jobs go on").runs(stop);
+  verb.verb("status", "Health of daemon, scheduler, engines and store").runs(show_status);
+  verb.verb("restart", "End it and start it again").runs(restart);
+}
+
+} // namespace ckpt::client

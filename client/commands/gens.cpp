@@ -1,0 +1,24 @@
+#include "client/commands/commands.hpp"
+#include "client/session.hpp"
+
+namespace ckpt::client {
+
+void add_gens(Cli& cli) {
+  auto job = std::make_shared<std::string>();
+  Verb verb = cli.verb("gens", "Checkpoints of a job, with size, trigger and lineage");
+  verb.argument("JOB", *job, "Id, name, Slurm job id, or last");
+  verb.runs([job](Session& session) {
+    const auto daemon = session.daemon();
+    if (!daemon) {
+      return session.fail(daemon.error());
+    }
+    const auto found = (*daemon)->generations(*job);
+    if (!found) {
+      return session.fail(found.error());
+    }
+    session.out().generations(*found);
+    return 0;
+  });
+}
+
+} // namespace ckpt::client

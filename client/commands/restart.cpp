@@ -1,0 +1,61 @@
+#include "client/commands/commands.hpp"
+#include "client/job_options.hpp"
+#include "client/sbatch_options.hpp"
+
+namespace ckpt::client {
+namespace {
+
+struct Options {
+  std::string job;
+  std::optional<std::string> generation;
+  std::optional<Duration> time_limit;
+  PolicyOptions policy;
+  std::vector<std::string> sbatch_args;
+};
+
+int restart(Session& session, const Options& options) {
+  api::RestartRequest request;
+  request.sbatch_args = options.sbatch_args;
+  request.time_limit = options.time_limit;
+  if (options.generation) {
+    request.generation = GenerationId::parse(*options.generation);
+    if (!request.generation) {
+      return session.fail(Error{ErrorClass::usage,
+                                Outcome::permanent,
+                                "usage",
+                                "--generation: '" + *options.generation + "' is no generation",
+                                "Write g3; `ckpt gens " + options.job + "` lists them."});
+    }
+  }
+  auto patch = policy_patch(options.policy);
+  if (!patch) {
+    return session.fail(patch.error());
+  }
+  request.policy_patch = std::move(*patch);
+  const auto daemon = session.daemon();
+  if (!daemon) {
+    return session.fail(daemon.error());
+  }
+  const auto job = (*daemon)->restart(options.job, request);
+  if (!job) {
+    return session.fail(job.error());
+  }
+  session.out().acted({*job}, "goes on");
+  return 0;
+}
+
+} // namespace
+
+void add_restart(Cli& cli) {
+  auto options = std::make_shared<Options>();
+  Verb verb =
+      cli.verb("restart", "Go on from the newest good checkpoint, or from an older one (rollback)");
+  verb.argument("JOB", options->job, "Id, name, Slurm job id, or last")
+      .text("--generation", options->generation, "gN", "From this one")
+      .duration("-t,--time", options->time_limit, "Limit of one allocation from now on");
+  add_policy_options(verb, options->policy);
+  add_sbatch_options(verb, options->sbatch_args);
+  verb.runs([options](Session& session) { return restart(session, *options); });
+}
+
+} // namespace ckpt::client

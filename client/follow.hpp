@@ -1,0 +1,40 @@
+#pragma once
+
+#include "client/output.hpp"
+#include "client/session.hpp"
+
+#include <atomic>
+#include <functional>
+#include <optional>
+
+// Waiting for jobs and reading their output while they run. A daemon that is restarted meanwhile is
+// found again.
+
+namespace ckpt::client {
+
+inline constexpr int kParkedStatus = 85;
+
+bool is_settled(JobState state); ///< ended or parked: nothing happens by itself any more
+
+/// What `wait` and `run` tell of a settled job.
+JobResult result_of(const api::JobView& job);
+
+/// Asks again until `done` says so. `timed_out` (class timed_out) at the deadline.
+Result<api::JobView> wait_for_job(Session& session,
+                                  const std::string& selector,
+                                  std::optional<MonoTime> deadline,
+                                  const std::function<bool(const api::JobView&)>& done);
+
+/// Copies a stream of a job to `out`, and with `follow` goes on until the job is settled.
+/// `each_turn` is called several times a second (may be empty).
+Status copy_output(Session& session,
+                   const std::string& selector,
+                   api::OutputRequest request,
+                   bool follow,
+                   std::FILE* out,
+                   const std::function<Status()>& each_turn);
+
+/// Counts Ctrl-C from now on, instead of being ended by it.
+const std::atomic<int>& count_interrupts();
+
+} // namespace ckpt::client

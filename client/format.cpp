@@ -1,0 +1,224 @@
+#include "client/format.hpp"
+
+#include "core/base/strings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <ctime>
+#include <numeric>
+
+namespace ckpt::client {
+namespace {
+
+constexpr std::size_t kGap = 2;
+constexpr std::size_t kNarrowest = 6;
+
+bool continues(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
+}
+
+/// One past an "ESC [ digits m" that begins at `at`, else 0.
+std::size_t colour_end(const std::string& text, std::size_t at) {
+  std::size_t i = at + 2;
+  while (i < text.size() && text[i] >= '0' && text[i] <= '9') {
+    ++i;
+  }
+  return i < text.size() && text[at + 1] == '[' && text[i] == 'm' ? i + 1 : 0;
+}
+
+std::string padded(const std::string& text, std::size_t width, bool right) {
+  const std::size_t own = display_width(text);
+  const std::string fill(width > own ? width - own : 0, ' ');
+  return right ? fill + text : text + fill;
+}
+
+} // namespace
+
+std::size_t display_width(const std::string& text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return !continues(c); }));
+}
+
+std::string shortened(const std::string& text, std::size_t width) {
+  if (display_width(text) <= width || width == 0) {
+    return text;
+  }
+  std::string out;
+  std::size_t taken = 0;
+  for (const char c : text) {
+    if (!continues(c) && ++taken >= width) {
+      break;
+    }
+    out += c;
+  }
+  return out + "…";
+}
+
+std::string printable(const std::string& text, bool keep_colours) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const auto byte = static_cast<unsigned char>(c);
+    const bool control = (byte < 0x20 && c != '\t' && c != '\n') || byte == 0x7F;
+    const std::size_t end = c == '\033' && keep_colours ? colour_end(text, i) : 0;
+    if (end > i) {
+      out += text.substr(i, end - i);
+      i = end - 1;
+    } else {
+      out += control ? '?' : c;
+    }
+  }
+  return out;
+}
+
+std::string wrapped(const std::string& text, std::size_t width, std::size_t indent) {
+  std::string out;
+  std::size_t column = 0;
+  bool first = true;
+  for (const std::string& one : split(text, ' ')) {
+    const std::size_t length = display_width(one);
+    if (!first && column + 1 + length > width) {
+      out += "\n" + std::string(indent, ' ');
+      column = indent;
+    } else if (!first) {
+      out += ' ';
+      ++column;
+    }
+    out += one;
+    column += length;
+    first = false;
+  }
+  return out;
+}
+
+std::string short_duration(Duration duration) {
+  struct Unit {
+    std::int64_t ms;
+    const char* name;
+  };
+  constexpr std::array kUnits{
+      Unit{86'400'000, "d"}, Unit{3'600'000, "h"}, Unit{60'000, "m"}, Unit{1000, "s"}};
+  std::int64_t left = std::max<std::int64_t>(duration.count(), 0);
+  if (left < 10'000) {
+    constexpr std::size_t kRoom = 32;
+    std::array<char, kRoom> text{};
+    (void)std::snprintf(text.data(), text.size(), "%.1f", static_cast<double>(left) / 1000.0);
+    std::string out(text.data());
+    if (out.ends_with(".0")) {
+      out.resize(out.size() - 2);
+    }
+    return out + "s";
+  }
+  std::string out;
+  int parts = 0;
+  for (const Unit& unit : kUnits) {
+    const std::int64_t count = left / unit.ms;
+    left %= unit.ms;
+    if (count > 0 && parts < 2) {
+      out += std::to_string(count) + unit.name;
+    }
+    parts += count > 0 || parts > 0 ? 1 : 0;
+  }
+  return out;
+}
+
+std::string local_time(TimePoint time) {
+  const std::time_t seconds_since = std::chrono::floor<seconds>(time).time_since_epoch().count();
+  std::tm parts{};
+  localtime_r(&seconds_since, &parts);
+  constexpr std::size_t kRoom = 40;
+  std::array<char, kRoom> text{};
+  return std::string(text.data(),
+                     std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &parts));
+}
+
+std::string ago(TimePoint time, TimePoint now) {
+  return time <= now ? short_duration(now - time) + " ago" : "in " + short_duration(time - now);
+}
+
+std::string optional_bytes(const std::optional<std::uint64_t>& bytes) {
+  return bytes ? human_bytes(*bytes) : "-";
+}
+
+std::string or_dash(std::string text) {
+  return text.empty() ? "-" : std::move(text);
+}
+
+std::string outcome_of(JobState state, std::optional<int> exit_code, std::optional<int> signal) {
+  std::string out(word(state));
+  if (signal) {
+    out += " (signal " + std::to_string(*signal) + ")";
+  } else if (exit_code && *exit_code != 0) {
+    out += " (exit status " + std::to_string(*exit_code) + ")";
+  }
+  return out;
+}
+
+std::string interval_text(const Interval& interval) {
+  switch (interval.kind) {
+  case Interval::Kind::automatic:
+    return "auto";
+  case Interval::Kind::off:
+    return "off";
+  case Interval::Kind::fixed:
+    break;
+  }
+  return format_duration(interval.every);
+}
+
+Table::Table(std::vector<std::pair<std::string, Column>> columns) : columns_(std::move(columns)) {}
+
+void Table::row(std::vector<std::string> cells) {
+  for (std::string& cell : cells) {
+    cell = printable(cell);
+    std::replace(cell.begin(), cell.end(), '\n', ' ');
+  }
+  cells.resize(columns_.size());
+  rows_.push_back(std::move(cells));
+}
+
+std::string Table::str(std::size_t width) const {
+  std::vector<std::size_t> widths;
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    std::size_t widest = display_width(columns_[i].first);
+    for (const auto& cells : rows_) {
+      widest = std::max(widest, display_width(cells[i]));
+    }
+    widths.push_back(widest);
+  }
+  const auto total = [&] {
+    return std::accumulate(widths.begin(), widths.end(), kGap * (widths.size() - 1));
+  };
+  while (total() > width) { // the widest flexible one gives way first
+    std::size_t* widest = nullptr;
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      if (columns_[i].second == Column::flexible && widths[i] > kNarrowest &&
+          (widest == nullptr || widths[i] > *widest)) {
+        widest = &widths[i];
+      }
+    }
+    if (widest == nullptr) {
+      break;
+    }
+    --*widest;
+  }
+  std::string out;
+  const auto line = [&](const auto& cell_of) {
+    std::string text;
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      text +=
+          (i == 0 ? "" : std::string(kGap, ' ')) +
+          padded(shortened(cell_of(i), widths[i]), widths[i], columns_[i].second == Column::right);
+    }
+    text.erase(text.find_last_not_of(' ') + 1);
+    out += text + "\n";
+  };
+  line([&](std::size_t i) { return columns_[i].first; });
+  for (const auto& cells : rows_) {
+    line([&](std::size_t i) { return cells[i]; });
+  }
+  return out;
+}
+
+} // namespace ckpt::client

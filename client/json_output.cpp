@@ -1,0 +1,105 @@
+#include "api/codec.hpp"
+#include "api/problem.hpp"
+#include "client/output.hpp"
+#include "core/json/json.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace ckpt::client {
+namespace {
+
+using nlohmann::json;
+
+class JsonOutput : public Output {
+public:
+  explicit JsonOutput(std::FILE* out) : out_(out) {}
+
+  void submitted(const api::JobView& job) override { print(api::to_json(job)); }
+  void jobs(const std::vector<api::JobView>& jobs, bool /*all*/) override {
+    print(api::list_to_json(jobs));
+  }
+  void details(const JobDetails& details) override { print(api::to_json(details.job)); }
+  void acted(const std::vector<api::JobView>& jobs, const std::string& /*done*/) override {
+    one_or_list(jobs);
+  }
+  void checkpoints(const std::vector<api::GenerationView>& generations) override {
+    one_or_list(generations);
+  }
+  void results(const std::vector<JobResult>& results) override {
+    json list = json::array();
+    for (const JobResult& result : results) {
+      json one = api::to_json(result.job);
+      one["exit_status"] = result.exit_status;
+      one["origin"] = result.from_program ? "program" : "ckpt";
+      list.push_back(std::move(one));
+    }
+    if (list.size() == 1) {
+      print(list.front());
+    } else {
+      print(json{{"items", std::move(list)}, {"next", nullptr}});
+    }
+  }
+  void generations(const std::vector<api::GenerationView>& generations) override {
+    print(api::list_to_json(generations));
+  }
+  void processes(const std::vector<api::ProcessView>& processes) override {
+    print(api::list_to_json(processes));
+  }
+  void coordinators(const std::vector<api::CoordinatorView>& coordinators) override {
+    print(api::list_to_json(coordinators));
+  }
+  void events(const api::EventPage& page) override { print(api::to_json(page)); }
+  void status(const api::StatusView& status) override { print(api::to_json(status)); }
+  void findings(const std::vector<Finding>& findings) override {
+    json items = json::array();
+    bool fine = true;
+    for (const Finding& finding : findings) {
+      const char* level = finding.level == Finding::Level::ok     ? "ok"
+                          : finding.level == Finding::Level::note ? "note"
+                                                                  : "problem";
+      fine = fine && finding.level != Finding::Level::problem;
+      items.push_back({{"level", level},
+                       {"code", finding.code},
+                       {"message", finding.message},
+                       {"advice", finding.advice}});
+    }
+    print(json{{"health", fine ? "ok" : "degraded"}, {"findings", std::move(items)}});
+  }
+  void pairs(const std::vector<std::pair<std::string, std::string>>& pairs) override {
+    json object = json::object();
+    for (const auto& [name, value] : pairs) {
+      object[name] = value.empty() ? json(nullptr) : json(value);
+    }
+    print(object);
+  }
+  void error(const Error& error) override {
+    if (!printed_) { // exactly one value, whatever happened after it
+      print(parse_json(api::problem_body(error)).value_or(json::object()));
+    }
+  }
+
+private:
+  template <class View> void one_or_list(const std::vector<View>& views) {
+    if (views.size() == 1) {
+      print(api::to_json(views.front()));
+    } else {
+      print(api::list_to_json(views));
+    }
+  }
+  void print(const json& value) {
+    const std::string text = dump_json_pretty(value) + "\n";
+    (void)std::fwrite(text.data(), 1, text.size(), out_);
+    (void)std::fflush(out_);
+    printed_ = true;
+  }
+  std::FILE* out_;
+  bool printed_ = false;
+};
+
+} // namespace
+
+std::unique_ptr<Output> make_json_output(std::FILE* out) {
+  return std::make_unique<JsonOutput>(out);
+}
+
+} // namespace ckpt::client

@@ -1,0 +1,62 @@
+#pragma once
+
+#include "api/endpoint.hpp"
+#include "api/views.hpp"
+#include "core/domain/result.hpp"
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+// How answers reach standard output: for people, or as exactly one JSON value in the API's shapes.
+
+namespace ckpt::client {
+
+/// How a job that ended or was parked is told by `wait` and `run`.
+struct JobResult {
+  api::JobView job;
+  int exit_status = 0;
+  bool from_program = false; ///< `origin`: program, else ckpt
+};
+
+/// What `doctor` found.
+struct Finding {
+  enum class Level { ok, note, problem };
+  Level level = Level::ok;
+  std::string code;
+  std::string message;
+  std::string advice;
+};
+
+struct JobDetails {
+  api::JobView job;
+  std::vector<api::AttemptView> attempts;
+  std::vector<api::GenerationView> generations;
+};
+
+class Output {
+public:
+  virtual ~Output() = default;
+  virtual void submitted(const api::JobView& job) = 0;
+  virtual void jobs(const std::vector<api::JobView>& jobs, bool all) = 0;
+  virtual void details(const JobDetails& details) = 0;
+  /// After an action on one or several jobs; `done` is the word for people ("cancelled").
+  virtual void acted(const std::vector<api::JobView>& jobs, const std::string& done) = 0;
+  virtual void checkpoints(const std::vector<api::GenerationView>& generations) = 0;
+  virtual void results(const std::vector<JobResult>& results) = 0;
+  virtual void generations(const std::vector<api::GenerationView>& generations) = 0;
+  virtual void processes(const std::vector<api::ProcessView>& processes) = 0;
+  virtual void coordinators(const std::vector<api::CoordinatorView>& coordinators) = 0;
+  virtual void events(const api::EventPage& page) = 0; ///< with JSON: once
+  virtual void status(const api::StatusView& status) = 0;
+  virtual void findings(const std::vector<Finding>& findings) = 0;
+  /// Name and value; an empty value is null in JSON.
+  virtual void pairs(const std::vector<std::pair<std::string, std::string>>& pairs) = 0;
+  virtual void error(const Error& error) = 0; ///< JSON only; people read standard error
+};
+
+std::unique_ptr<Output> make_human_output(std::FILE* out, std::size_t width, bool colour);
+std::unique_ptr<Output> make_json_output(std::FILE* out);
+
+} // namespace ckpt::client

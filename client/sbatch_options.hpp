@@ -1,0 +1,14 @@
+#pragma once
+
+#include "client/cli.hpp"
+
+#include <string>
+#include <vector>
+
+namespace ckpt::client {
+
+/// sbatch's options in sbatch's own spellings, gathered as sbatch arguments ("--partition=debug").
+/// Those that we must understand ourselves (time, name, output, error, chdir) are not among them.
+void add_sbatch_options(Verb& verb, std::vector<std::string>& args);
+
+} // namespace ckpt::client

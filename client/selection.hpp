@@ -1,0 +1,59 @@
+#pragma once
+
+#include "client/cli.hpp"
+#include "client/session.hpp"
+
+#include <string>
+#include <vector>
+
+namespace ckpt::client {
+
+/// JOB…, or --all, --state, --tag.
+struct Selection {
+  std::vector<std::string> jobs;
+  bool all = false;
+  std::vector<std::string> states;
+  std::vector<std::string> tags;
+};
+void add_selection(Verb& verb, Selection& selection);
+void add_filters(Verb& verb, Selection& selection, const std::string& all_help);
+
+/// States and tags as a filter; --all and no state: every state.
+Result<api::JobFilter> filter_of(const Selection& selection);
+
+/// The jobs that are meant, as selectors. `--all` here means every unfinished one. No job at all is
+/// an error.
+Result<std::vector<std::string>> selected_jobs(Session& session, const Selection& selection);
+
+inline const std::vector<JobState> kUnfinished{
+    JobState::queued, JobState::running, JobState::stopping, JobState::parked};
+
+/// Calls `act` for each selected job, goes on after failures, and returns the last failure's exit
+/// status (0 when all went well). `show` gets the results that there are.
+template <class View, class Act, class Show>
+int for_each_job(Session& session, const Selection& selection, const Act& act, const Show& show) {
+  const auto jobs = selected_jobs(session, selection);
+  if (!jobs) {
+    return session.fail(jobs.error());
+  }
+  std::vector<View> done;
+  std::vector<Error> failures;
+  for (const std::string& job : *jobs) {
+    Result<View> result = act(job);
+    if (result) {
+      done.push_back(std::move(*result));
+    } else {
+      failures.push_back(result.error());
+    }
+  }
+  if (!done.empty()) {
+    show(done);
+  }
+  int status = 0;
+  for (const Error& error : failures) {
+    status = session.fail(error);
+  }
+  return status;
+}
+
+} // namespace ckpt::client

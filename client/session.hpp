@@ -1,0 +1,51 @@
+#pragma once
+
+#include "api/endpoint.hpp"
+#include "client/api_client.hpp"
+#include "client/output.hpp"
+
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace ckpt::client {
+
+/// What a verb has to work with: environment, output, daemon. One thread.
+class Session {
+public:
+  struct Streams {
+    std::FILE* out = stdout;
+    std::FILE* err = stderr;
+  };
+  Session(api::Environment env, Streams streams, bool json);
+
+  const api::Environment& env() const { return env_; }
+  std::string env_value(const std::string& name) const;
+  bool json() const { return json_; }
+  Output& out() { return *output_; }
+  std::FILE* raw_out() const { return streams_.out; }
+
+  Result<api::Paths> paths() const;
+  /// The daemon, started if need be. The same object at every call.
+  Result<ApiClient*> daemon();
+  /// Only one that runs already.
+  Result<ApiClient*> running_daemon();
+
+  /// Forgets the connection; the next call to daemon() finds (or starts) it anew.
+  void forget_daemon() { daemon_.reset(); }
+
+  /// A line for the person, on standard error.
+  void say(const std::string& line);
+  /// Says what happened, why, and what to do; the exit status.
+  int fail(const Error& error);
+
+private:
+  api::Environment env_;
+  Streams streams_;
+  bool json_;
+  std::unique_ptr<Output> output_;
+  std::optional<ApiClient> daemon_;
+};
+
+} // namespace ckpt::client

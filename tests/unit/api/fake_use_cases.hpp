@@ -1,0 +1,63 @@
+#pragma once
+
+#include "api/server/use_cases.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+
+namespace ckpt::test {
+
+api::JobView sample_job();
+api::AttemptView sample_attempt();
+api::GenerationView sample_generation();
+api::EventView sample_event();
+api::StatusView sample_status();
+api::CoordinatorView sample_coordinator();
+api::ProcessView sample_process();
+
+/// Knows one job, j-7, and remembers what it was asked. Thread-safe.
+class FakeUseCases : public api::UseCases {
+public:
+  Result<api::StatusView> status() override { return sample_status(); }
+  Result<api::JobView> submit(const api::SubmitRequest& request) override;
+  Result<api::Page<api::JobView>> list_jobs(const api::JobFilter& filter) override;
+  Result<api::JobView> get_job(const std::string& selector) override;
+  Result<std::vector<api::AttemptView>> attempts(const std::string& selector) override;
+  Result<std::vector<api::GenerationView>> generations(const std::string& selector) override;
+  Result<api::GenerationView> generation(const std::string& selector, GenerationId id) override;
+  Result<std::vector<api::ProcessView>> processes(const std::string& selector) override;
+  Result<std::vector<api::CoordinatorView>> coordinators() override;
+  Result<api::GenerationView> checkpoint(const std::string& selector,
+                                         const api::CheckpointRequest& request) override;
+  Result<api::JobView> stop(const std::string& selector, const api::StopRequest& request) override;
+  Result<api::JobView> restart(const std::string& selector,
+                               const api::RestartRequest& request) override;
+  Result<api::JobView> cancel(const std::string& selector,
+                              const api::CancelRequest& request) override;
+  Result<api::EventPage> events(const api::EventFilter& filter) override;
+  Result<api::OutputChunk> output(const std::string& selector,
+                                  const api::OutputRequest& request) override;
+
+  /// Lets everybody who waits in events() go.
+  void release();
+
+  std::mutex mutex;
+  api::SubmitRequest submitted;
+  api::JobFilter filter;
+  api::RestartRequest restarted;
+  api::CheckpointRequest checkpointed;
+  api::EventFilter event_filter;
+  api::OutputRequest output_request;
+  std::string idempotency_key;
+  std::string selector;
+  std::atomic<int> waiting{0};
+  std::atomic<int> calls{0};
+
+private:
+  Status seen(const std::string& selector);
+  std::condition_variable released_changed_;
+  bool released_ = false;
+};
+
+} // namespace ckpt::test

@@ -1,0 +1,137 @@
+#include "client/cli.hpp"
+#include "client/commands/commands.hpp"
+#include "client/session.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace ckpt;
+using namespace ckpt::client;
+
+namespace {
+
+struct Result1 {
+  bool ran = false;
+  std::optional<Duration> time;
+  std::vector<std::string> argv;
+  std::vector<std::string> words;
+  bool flag = false;
+};
+
+Result<Cli::Parsed> parse(std::vector<std::string> args) {
+  Cli cli;
+  add_all(cli);
+  return cli.parse(std::move(args));
+}
+
+Error refusal(std::vector<std::string> args) {
+  const auto parsed = parse(std::move(args));
+  REQUIRE_FALSE(parsed);
+  CHECK(parsed.error().cls == ErrorClass::usage);
+  return parsed.error();
+}
+
+} // namespace
+
+TEST_CASE("the program behind -- is left alone") {
+  Cli cli;
+  Result1 got;
+  Verb verb = cli.verb("go", "");
+  verb.program(got.argv)
+      .duration("-t,--time", got.time, "")
+      .texts("--word", got.words, "W", "")
+      .flag("--flag", got.flag, "");
+  verb.runs([&](Session&) { return 0; });
+  const auto parsed = cli.parse({"go",
+                                 "-t",
+                                 "1:00:00",
+                                 "--word",
+                                 "a",
+                                 "--word=b",
+                                 "--",
+                                 "./p",
+                                 "--help",
+                                 "-t",
+                                 "--",
+                                 "--json"});
+  REQUIRE_MESSAGE(parsed, parsed.error().message);
+  CHECK(got.time == hours{1});
+  CHECK(got.argv == std::vector<std::string>{"./p", "--help", "-t", "--", "--json"});
+  CHECK(got.words == std::vector<std::string>{"a", "b"});
+  CHECK_FALSE(got.flag);
+  CHECK_FALSE(parsed->json);
+  CHECK(parsed->action);
+}
+
+TEST_CASE("every verb of the contract is there, with help and --json") {
+  for (const char* verb : {"submit",
+                           "run",
+                           "ls",
+                           "show",
+                           "wait",
+                           "logs",
+                           "events",
+                           "stop",
+                           "restart",
+                           "cancel",
+                           "checkpoint",
+                           "gens",
+                           "ps",
+                           "coordinators",
+                           "daemon",
+                           "doctor",
+                           "config",
+                           "version",
+                           "paths"}) {
+    CAPTURE(verb);
+    const auto help = parse({verb, "--help"});
+    REQUIRE_MESSAGE(help, help.error().message);
+    CHECK_FALSE(help->action);
+    CHECK(help->text.find("--json") != std::string::npos);
+  }
+  CHECK(parse({"submit", "--help"})->text.find("-- PROGRAM ARGS") != std::string::npos);
+  CHECK(parse({})->text.find("submit") != std::string::npos);
+  CHECK(parse({"--version"})->text.find("ckpt ") == 0);
+  CHECK(parse({"ls", "--json"})->json);
+  CHECK(parse({"daemon", "start"})->action);
+}
+
+TEST_CASE("wrong usage tells what to type") {
+  CHECK(refusal({"sumbit"}).advice.find("ckpt submit") != std::string::npos);
+  CHECK(refusal({"submit", "./a", "b"}).advice.find("-- before the program") != std::string::npos);
+  CHECK(refusal({"ls", "--", "x"}).message.find("takes nothing behind --") != std::string::npos);
+  CHECK(refusal({"show"}).message.find("JOB") != std::string::npos);
+  CHECK(refusal({"ls", "--nonsense"}).advice.find("ckpt ls --help") != std::string::npos);
+  CHECK(refusal({"daemon"}).cls == ErrorClass::usage);
+  const Error bare = refusal({"submit", "--time", "30", "--", "./a"});
+  CHECK(bare.message.find("--time") != std::string::npos);
+  CHECK(bare.message.find("minutes") != std::string::npos);
+  CHECK(refusal({"submit", "--keep", "0", "--", "a"}).message.find("--keep") != std::string::npos);
+  CHECK(refusal({"submit", "--keep", "two", "--", "a"}).message.find("two") != std::string::npos);
+}
+
+TEST_CASE("sbatch's spellings are taken by submit and restart") {
+  for (const char* verb : {"submit", "restart"}) {
+    std::vector<std::string> args{verb,
+                                  "-p",
+                                  "debug",
+                                  "--account=x",
+                                  "-c4",
+                                  "-N",
+                                  "1-2",
+                                  "-w",
+                                  "n[1-3]",
+                                  "--exclusive",
+                                  "--mem",
+                                  "4G",
+                                  "--gres=gpu:1",
+                                  "--sbatch-arg=--switches=1"};
+    if (std::string(verb) == "restart") {
+      args.insert(args.begin() + 1, "j-7");
+    } else {
+      args.insert(args.end(), {"--", "./a"});
+    }
+    const auto parsed = parse(args);
+    REQUIRE_MESSAGE(parsed, parsed.error().message);
+    CHECK(parsed->action);
+  }
+}

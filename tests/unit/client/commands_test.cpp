@@ -1,0 +1,298 @@
+#include "api/server/server.hpp"
+#include "client/cli.hpp"
+#include "client/commands/commands.hpp"
+#include "client/follow.hpp"
+#include "client/session.hpp"
+#include "core/base/process.hpp"
+#include "core/base/strings.hpp"
+#include "core/json/json.hpp"
+#include "tests/unit/api/fake_use_cases.hpp"
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+using namespace ckpt;
+using namespace ckpt::client;
+
+namespace {
+
+struct Outcome1 {
+  int status = -1;
+  std::string out;
+  std::string err;
+};
+
+std::string text_of(std::FILE* file) {
+  std::string text;
+  std::rewind(file);
+  for (int c = 0; (c = std::fgetc(file)) != EOF;) {
+    text += static_cast<char>(c);
+  }
+  return text;
+}
+
+/// The verbs, run in this process against a real server that is backed by the fake.
+class Fixture {
+public:
+  explicit Fixture(bool with_server = true) {
+    REQUIRE(api::prepare_socket_folder(folder_));
+    if (!with_server) {
+      return;
+    }
+    api::ServerConfig config;
+    config.socket_path = folder_ / "api.sock";
+    config.token = *api::load_or_create_token(folder_ / "token");
+    REQUIRE(server.start(config, use_cases));
+    REQUIRE(api::write_endpoint(folder_ / "endpoint.json",
+                                {host_name(),
+                                 getpid(),
+                                 geteuid(),
+                                 "0.1.0",
+                                 config.socket_path,
+                                 server.tcp_address(),
+                                 folder_ / "token",
+                                 {}}));
+  }
+  ~Fixture() {
+    use_cases.release();
+    server.stop();
+    (void)remove_tree(folder_);
+  }
+  Fixture(const Fixture&) = delete;
+  Fixture& operator=(const Fixture&) = delete;
+
+  Outcome1 ckpt(std::vector<std::string> args) {
+    Cli cli;
+    add_all(cli);
+    const auto parsed = cli.parse(std::move(args));
+    Session::Streams streams{std::tmpfile(), std::tmpfile()};
+    Session session({{"HOME", "/nonexistent"},
+                     {"CKPTD_STATE_DIR", folder_.string()},
+                     {"CKPTD_AUTOSTART", "0"},
+                     {"PATH", "/nonexistent"},
+                     {"MARK", "1"}},
+                    streams,
+                    parsed && parsed->json);
+    Outcome1 outcome;
+    outcome.status = parsed ? parsed->action(session) : session.fail(parsed.error());
+    outcome.out = text_of(streams.out);
+    outcome.err = text_of(streams.err);
+    (void)std::fclose(streams.out);
+    (void)std::fclose(streams.err);
+    return outcome;
+  }
+  nlohmann::json json_of(std::vector<std::string> args, int status = 0) {
+    args.emplace_back("--json");
+    const Outcome1 outcome = ckpt(std::move(args));
+    CHECK(outcome.status == status);
+    const auto json = parse_json(outcome.out); // refuses a second value
+    REQUIRE_MESSAGE(json, outcome.out);
+    return *json;
+  }
+
+  Path folder_ = Path("/tmp") / ("ckptd-client-" + random_hex(6));
+  test::FakeUseCases use_cases;
+  api::ApiServer server;
+};
+
+} // namespace
+
+TEST_CASE("submit sends what was typed and prints the ids") {
+  Fixture fixture;
+  const Outcome1 outcome = fixture.ckpt({"submit",
+                                         "-p",
+                                         "debug",
+                                         "-t",
+                                         "24:00:00",
+                                         "-J",
+                                         "sim",
+                                         "--every",
+                                         "10m",
+                                         "--overwrite",
+                                         "--tag",
+                                         "a=b",
+                                         "--env",
+                                         "X=1",
+                                         "--",
+                                         "./sim",
+                                         "-x",
+                                         "input.dat"});
+  CHECK_MESSAGE(outcome.status == 0, outcome.err);
+  CHECK(outcome.out == "j-7 submitted (Slurm job 4711)\n");
+  const JobSpec& spec = fixture.use_cases.submitted.spec;
+  CHECK(spec.argv == std::vector<std::string>{"./sim", "-x", "input.dat"});
+  CHECK(spec.sbatch_args == std::vector<std::string>{"--partition=debug"});
+  CHECK(spec.time_limit == hours{24});
+  CHECK(spec.name == "sim");
+  CHECK(spec.env.at("X") == "1");
+  CHECK(spec.env.at("MARK") == "1");
+  CHECK(spec.cwd == std::filesystem::current_path().string());
+  const Policy& policy = fixture.use_cases.submitted.policy;
+  CHECK(policy.every == Interval{Interval::Kind::fixed, minutes{10}});
+  CHECK(policy.keep == 1);
+  CHECK(policy.tags == std::map<std::string, std::string>{{"a", "b"}});
+  CHECK_FALSE(fixture.use_cases.submitted.scheduler);
+  CHECK_FALSE(fixture.use_cases.idempotency_key.empty());
+
+  CHECK(fixture.ckpt({"submit", "--wrap", "a | b", "--scheduler", "local"}).status == 0);
+  CHECK(fixture.use_cases.submitted.spec.argv ==
+        std::vector<std::string>{"/bin/sh", "-c", "a | b"});
+  CHECK(fixture.use_cases.submitted.scheduler == SchedulerKind::local);
+}
+
+TEST_CASE("a wrong submit is refused before it is sent") {
+  Fixture fixture;
+  for (const std::vector<std::string>& args :
+       std::vector<std::vector<std::string>>{{"submit"},
+                                             {"submit", "--wrap", "a", "--", "b"},
+                                             {"submit", "--every", "30", "--", "a"},
+                                             {"submit", "--tag", "x", "--", "a"},
+                                             {"submit", "--compress", "gzip", "--", "a"},
+                                             {"submit", "--engine", "magic", "--", "a"},
+                                             {"submit", "--scheduler", "pbs", "--", "a"},
+                                             {"submit", "--overwrite", "--keep", "3", "--", "a"},
+                                             {"submit", "--ckpt-signal", "XYZ", "--", "a"}}) {
+    const Outcome1 outcome = fixture.ckpt(args);
+    CAPTURE(join(args, " "));
+    CHECK(outcome.status == 2);
+    CHECK(outcome.out.empty());
+    CHECK_FALSE(outcome.err.empty());
+  }
+  CHECK(fixture.ckpt({"submit", "-D", "/nonexistent", "--", "a"}).status == 3);
+  CHECK(fixture.use_cases.calls == 0);
+  CHECK(fixture.ckpt({"submit", "-J", "taken", "--", "a"}).status == 4);
+}
+
+TEST_CASE("--json is exactly one value in the API's shape") {
+  Fixture fixture;
+  CHECK(fixture.json_of({"ls"})["items"][0]["id"] == "j-7");
+  CHECK(fixture.json_of({"show", "last"})["current_attempt"]["scheduler_job_id"] == "4711");
+  CHECK(fixture.json_of({"gens", "j-7"})["items"][0]["id"] == "g3");
+  CHECK(fixture.json_of({"ps", "j-7"})["items"][0]["pid"] == 4711);
+  CHECK(fixture.json_of({"coordinators"})["items"][0]["port"] == 41234);
+  CHECK(fixture.json_of({"events"})["items"].size() == 1);
+  CHECK(fixture.json_of({"checkpoint", "j-7"})["state"] == "sealed");
+  CHECK(fixture.json_of({"checkpoint", "j-7", "last"})["items"].size() == 2);
+  CHECK(fixture.json_of({"cancel", "j-7"})["state"] == "cancelled");
+  CHECK(fixture.json_of({"restart", "j-7"})["id"] == "j-7");
+  CHECK(fixture.json_of({"daemon", "status"})["daemon"]["pid"] == 42);
+  CHECK(fixture.json_of({"version"})["ckptd"] == "0.1.0");
+  CHECK(fixture.json_of({"paths"})["state"] == fixture.folder_.string());
+  CHECK(fixture.json_of({"show", "nobody"}, 3)["code"] == "no_such_job");
+  CHECK(fixture.json_of({"doctor"}, 1)["findings"].size() > 3);
+}
+
+TEST_CASE("tables fit 80 columns and name what a person looks for") {
+  Fixture fixture;
+  for (const std::vector<std::string>& args :
+       std::vector<std::vector<std::string>>{{"ls"},
+                                             {"show", "j-7"},
+                                             {"gens", "j-7"},
+                                             {"ps", "j-7"},
+                                             {"coordinators"},
+                                             {"events"},
+                                             {"doctor"},
+                                             {"daemon", "status"}}) {
+    const Outcome1 outcome = fixture.ckpt(args);
+    CAPTURE(outcome.out);
+    CHECK(outcome.err.empty());
+    CHECK_FALSE(outcome.out.empty());
+    for (const std::string& line : split_lines(outcome.out)) {
+      CHECK(line.size() <= 100); // bytes: some characters have three
+    }
+  }
+  CHECK(fixture.ckpt({"ls"}).out.find("simulation") != std::string::npos);
+  CHECK(fixture.ckpt({"logs", "j-7"}).out == std::string("line 1\nbinary \0\xff\n", 17));
+}
+
+TEST_CASE("restart passes rollback and changed wishes on") {
+  Fixture fixture;
+  CHECK(fixture
+            .ckpt({"restart",
+                   "j-7",
+                   "--generation",
+                   "g1",
+                   "-p",
+                   "high",
+                   "-t",
+                   "2h",
+                   "--keep",
+                   "4",
+                   "--lead",
+                   "auto"})
+            .status == 0);
+  const api::RestartRequest& request = fixture.use_cases.restarted;
+  CHECK(request.generation == GenerationId{1});
+  CHECK(request.sbatch_args == std::vector<std::string>{"--partition=high"});
+  CHECK(request.time_limit == hours{2});
+  const auto patched = patch_policy(Policy{}, *parse_json(request.policy_patch));
+  REQUIRE(patched);
+  CHECK(patched->keep == 4);
+  CHECK(fixture.ckpt({"restart", "j-7", "--generation", "1"}).status == 2);
+}
+
+TEST_CASE("without a daemon reading verbs end with 5 and say what to do") {
+  Fixture fixture(false);
+  const Outcome1 outcome = fixture.ckpt({"ls"});
+  CHECK(outcome.status == 5);
+  CHECK(outcome.err.find("ckpt daemon start") != std::string::npos);
+  CHECK(fixture.ckpt({"daemon", "status"}).status == 5);
+  CHECK(fixture.ckpt({"daemon", "stop"}).status == 5);
+  CHECK(fixture.ckpt({"version"}).status == 0);
+  CHECK(fixture.ckpt({"paths"}).status == 0);
+  CHECK(fixture.json_of({"ls"}, 5)["code"] == "no_daemon");
+}
+
+TEST_CASE("a daemon on another host is named, and none is started beside it") {
+  Fixture fixture;
+  REQUIRE(api::write_endpoint(fixture.folder_ / "endpoint.json",
+                              {"elsewhere", 1, 0, "0.1.0", "/tmp/x", std::nullopt, "/tmp/t", {}}));
+  const Outcome1 outcome = fixture.ckpt({"ls"});
+  CHECK(outcome.status == 5);
+  CHECK(outcome.err.find("elsewhere") != std::string::npos);
+}
+
+TEST_CASE("the client goes over TCP when the socket was deleted") {
+  Fixture fixture;
+  REQUIRE(unlink((fixture.folder_ / "api.sock").c_str()) == 0);
+  CHECK(fixture.json_of({"show", "j-7"})["id"] == "j-7");
+}
+
+TEST_CASE("selections: a filter or names, not both and not nothing") {
+  Fixture fixture;
+  CHECK(fixture.ckpt({"cancel"}).status == 2);
+  CHECK(fixture.ckpt({"cancel", "j-7", "--all"}).status == 2);
+  CHECK(fixture.ckpt({"cancel", "--state", "dancing"}).status == 2);
+  const Outcome1 outcome = fixture.ckpt({"cancel", "--tag", "project=ice"});
+  CHECK(outcome.status == 0);
+  CHECK(fixture.use_cases.filter.tags.at("project") == "ice");
+  CHECK(fixture.use_cases.filter.states ==
+        std::vector{JobState::queued, JobState::running, JobState::stopping, JobState::parked});
+  const Outcome1 partly = fixture.ckpt({"cancel", "j-7", "nobody"});
+  CHECK(partly.status == 3);
+  CHECK(partly.out.find("j-7 ended") != std::string::npos);
+}
+
+TEST_CASE("the status of wait and run is the program's own") {
+  api::JobView job = test::sample_job();
+  job.state = JobState::completed;
+  job.exit_code = 0;
+  CHECK(result_of(job).exit_status == 0);
+  CHECK(result_of(job).from_program);
+  job.state = JobState::failed;
+  job.exit_code = 7;
+  CHECK(result_of(job).exit_status == 7);
+  job.exit_code.reset();
+  job.signal = 9;
+  CHECK(result_of(job).exit_status == 137);
+  job.signal.reset();
+  CHECK(result_of(job).exit_status == 1);
+  CHECK_FALSE(result_of(job).from_program);
+  job.state = JobState::parked;
+  CHECK(result_of(job).exit_status == 85);
+  job.state = JobState::cancelled;
+  CHECK(result_of(job).exit_status == 1);
+  CHECK(is_settled(JobState::parked));
+  CHECK_FALSE(is_settled(JobState::stopping));
+}

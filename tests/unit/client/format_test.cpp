@@ -1,0 +1,60 @@
+#include "client/format.hpp"
+#include "core/base/strings.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace ckpt;
+using namespace ckpt::client;
+
+TEST_CASE("durations for people") {
+  CHECK(short_duration(milliseconds{0}) == "0s");
+  CHECK(short_duration(milliseconds{300}) == "0.3s");
+  CHECK(short_duration(seconds{9}) == "9s");
+  CHECK(short_duration(seconds{75}) == "1m15s");
+  CHECK(short_duration(hours{2} + minutes{14} + seconds{59}) == "2h14m");
+  CHECK(short_duration(hours{1} + seconds{5}) == "1h");
+  CHECK(short_duration(hours{76}) == "3d4h");
+  CHECK(short_duration(seconds{-5}) == "0s");
+  const TimePoint now(seconds{1'000'000});
+  CHECK(ago(now - minutes{5}, now) == "5m ago");
+  CHECK(ago(now + minutes{5}, now) == "in 5m");
+}
+
+TEST_CASE("a table fits its width while a column can give way") {
+  Table table({{"ID", Table::Column::left},
+               {"NAME", Table::Column::flexible},
+               {"N", Table::Column::right}});
+  table.row({"j-1", std::string(200, 'x'), "7"});
+  table.row({"j-100", "short", "1000"});
+  for (const std::string& line : split_lines(table.str(80))) {
+    CHECK(display_width(line) <= 80);
+  }
+  const auto lines = split_lines(table.str(40));
+  CHECK(lines.size() == 3);
+  CHECK(lines[1].find("…") != std::string::npos);
+  CHECK(lines[1].ends_with("     7"));
+  CHECK(lines[2].starts_with("j-100  short"));
+}
+
+TEST_CASE("cells cannot break the terminal or the table") {
+  Table table({{"NAME", Table::Column::flexible}});
+  table.row({"evil\033[2J\nname\a"});
+  CHECK(table.str(80) == "NAME\nevil?[2J name?\n");
+  CHECK(printable("a\033[31mb", true) == "a\033[31mb");
+  CHECK(printable("a\033[2Jb", true) == "a?[2Jb");
+  CHECK(printable("a\033", true) == "a?");
+  CHECK(printable("a\033[", true) == "a?[");
+  CHECK(printable("tab\tline\n") == "tab\tline\n");
+}
+
+TEST_CASE("widths count characters, not bytes") {
+  CHECK(display_width("größe") == 5);
+  CHECK(shortened("größe", 4) == "grö…");
+  CHECK(shortened("größe", 5) == "größe");
+}
+
+TEST_CASE("text is wrapped between words") {
+  CHECK(wrapped("aaa bbb ccc", 7, 2) == "aaa bbb\n  ccc");
+  CHECK(wrapped("one", 80, 2) == "one");
+  CHECK(wrapped(std::string(100, 'x') + " y", 80, 2) == std::string(100, 'x') + "\n  y");
+}
