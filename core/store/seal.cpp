@@ -42,7 +42,11 @@ Status settle(const Path& path, StoredFile& file, Meter& meter) {
   if (::fstat(fd->get(), &before) != 0) {
     return tl::unexpected(errno_error(errno, "cannot look at", path));
   }
-  const auto hash = hash_open_file(fd->get(), path, meter);
+  std::uint64_t seen = 0; // a file that grows as fast as we read must not hold us for ever
+  const auto hash = hash_open_file(fd->get(), path, meter, [&](std::string_view bytes) -> Status {
+    seen += bytes.size();
+    return seen > static_cast<std::uint64_t>(before.st_size) ? changed(path) : Status{};
+  });
   if (!hash) {
     return tl::unexpected(hash.error());
   }
