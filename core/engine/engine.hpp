@@ -34,7 +34,6 @@ struct ProgramInfo {
   std::map<std::string, std::string> env;
   std::string cwd;
   AppCheckpointing app;
-  int umask = 022;
   std::vector<std::string>
       checkpoint_files; ///< the policy's ckpt_files (globs, relative to cwd): the app engine only
 };

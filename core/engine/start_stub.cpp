@@ -18,6 +18,7 @@ Result<pid_t> start_stub(const std::string& runner,
   options.env = plan.env;
   options.stdout_path = log.string();
   options.pass_fd = pass_fd;
+  options.new_session = plan.new_session; // else it would lead a process group, and setsid fail
   return spawn(options);
 }
 

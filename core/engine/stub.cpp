@@ -143,8 +143,8 @@ StubFailure carry_out(const StubPlan& plan) {
       return {125, "the process that started this one is gone"};
     }
   }
-  if (plan.new_session) {
-    ::setsid();
+  if (plan.new_session && ::getsid(0) != ::getpid() && ::setsid() < 0) {
+    return failure("cannot start a session of its own", errno);
   }
   ::umask(static_cast<mode_t>(plan.umask));
   if (!plan.cwd.empty() && ::chdir(plan.cwd.c_str()) != 0) {

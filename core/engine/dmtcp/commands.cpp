@@ -10,7 +10,10 @@ Words join_coordinator(const Install& install, const std::string& tool, int port
 
 } // namespace
 
-Words coordinator_command(const Install& install, const Path& port_file, const Path& images_dir) {
+Words coordinator_command(const Install& install,
+                          const Path& port_file,
+                          const Path& images_dir,
+                          const Path& tmp_dir) {
   return {install.tool("dmtcp_coordinator"),
           "-q",
           "-q",
@@ -19,15 +22,19 @@ Words coordinator_command(const Install& install, const Path& port_file, const P
           "--port-file",
           port_file.string(),
           "--ckptdir",
-          images_dir.string()};
+          images_dir.string(),
+          "--tmpdir",
+          tmp_dir.string()};
 }
 
 Words launch_command(const Install& install,
                      int port,
                      const Path& images_dir,
+                     const Path& tmp_dir,
                      const std::vector<std::string>& program) {
   Words words = join_coordinator(install, "dmtcp_launch", port);
-  words.insert(words.end(), {"--ckptdir", images_dir.string(), "--no-gzip"});
+  words.insert(words.end(),
+               {"--ckptdir", images_dir.string(), "--tmpdir", tmp_dir.string(), "--no-gzip"});
   if (install.major >= 5) {
     words.emplace_back("--enable-unique-checkpoint-filenames");
   } else {
@@ -40,9 +47,10 @@ Words launch_command(const Install& install,
 Words restart_command(const Install& install,
                       int port,
                       const Path& images_dir,
+                      const Path& tmp_dir,
                       const std::vector<Path>& images) {
   Words words = join_coordinator(install, "dmtcp_restart", port);
-  words.insert(words.end(), {"--ckptdir", images_dir.string()});
+  words.insert(words.end(), {"--ckptdir", images_dir.string(), "--tmpdir", tmp_dir.string()});
   for (const auto& image : images) {
     words.push_back(image.string());
   }

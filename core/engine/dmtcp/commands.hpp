@@ -18,14 +18,19 @@ inline constexpr int kListenerFd = 821;
 
 using Words = std::vector<std::string>;
 
-Words coordinator_command(const Install& install, const Path& port_file, const Path& images_dir);
+Words coordinator_command(const Install& install,
+                          const Path& port_file,
+                          const Path& images_dir,
+                          const Path& tmp_dir);
 Words launch_command(const Install& install,
                      int port,
                      const Path& images_dir,
+                     const Path& tmp_dir,
                      const std::vector<std::string>& program);
 Words restart_command(const Install& install,
                       int port,
                       const Path& images_dir,
+                      const Path& tmp_dir,
                       const std::vector<Path>& images);
 /// `dmtcp_command`; `what` is "-s", "-l" or "-c".
 Words ask_command(const Install& install, int port, const std::string& what);

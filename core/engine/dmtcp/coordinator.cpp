@@ -59,6 +59,15 @@ std::optional<int> read_port(const Path& file) {
   return whole && port > 0 ? std::optional(port) : std::nullopt;
 }
 
+// Local, and the program's own choice where it has one: DMTCP maps files there.
+Path temporary_base(const std::map<std::string, std::string>& env) {
+  const auto found = env.find("TMPDIR");
+  std::error_code ignored;
+  return found != env.end() && std::filesystem::is_directory(found->second, ignored)
+             ? Path(found->second)
+             : Path("/tmp");
+}
+
 tl::unexpected<Error> failed_to_start(const std::string& why, const Path& log) {
   return fail(ErrorClass::failed,
               "launch_failed",
@@ -78,9 +87,15 @@ Result<Coordinator> Coordinator::start(const CoordinatorSetup& setup) {
   // An ending coordinator removes its port file's path, whoever wrote it last: never used twice.
   const Path port_file = setup.work_dir / ("coordinator-" + random_hex(4) + ".port");
   const Path plan_file = setup.work_dir / "coordinator.plan";
+  Coordinator coordinator;
+  coordinator.tmp_dir_ = temporary_base(setup.env) / ("ckpt-dmtcp-" + random_hex(6));
+  if (auto made = make_directory_exclusively(coordinator.tmp_dir_); !made) {
+    return tl::unexpected(made.error());
+  }
   StubPlan plan;
-  plan.argv = coordinator_command(setup.install, port_file, setup.images_dir);
+  plan.argv = coordinator_command(setup.install, port_file, setup.images_dir, coordinator.tmp_dir_);
   plan.env = clean_environment(setup.env);
+  plan.env["DMTCP_TMPDIR"] = coordinator.tmp_dir_.string(); // it reads --tmpdir and forgets it
   plan.cwd = setup.work_dir.string();
   plan.umask = 077;
   plan.stderr_path = log.string(); // its standard output is a prompt, once an event: /dev/null
@@ -90,9 +105,9 @@ Result<Coordinator> Coordinator::start(const CoordinatorSetup& setup) {
   plan.inherit_as = kListenerFd;
   const auto pid = start_stub(setup.runner, plan, plan_file, log, listener->fd.get());
   if (!pid) {
+    coordinator.end();
     return tl::unexpected(pid.error());
   }
-  Coordinator coordinator;
   coordinator.install_ = setup.install;
   coordinator.env_ = plan.env;
   coordinator.process_ = process_or_pid(*pid);
@@ -191,6 +206,15 @@ Result<pid_t> Coordinator::spawn_checkpoint_request() const {
 }
 
 void Coordinator::end() {
+  if (!tmp_dir_.empty()) {
+    end_process();
+    if (remove_tree(tmp_dir_)) {
+      tmp_dir_.clear(); // else the next call tries again
+    }
+  }
+}
+
+void Coordinator::end_process() {
   if (process_.pid <= 0) {
     return;
   }

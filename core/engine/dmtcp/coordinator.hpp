@@ -29,6 +29,8 @@ public:
 
   const ProcessInfo& process() const { return process_; }
   int port() const { return port_; }
+  /// DMTCP's own temporary files of this session (it leaves megabytes behind); removed by end().
+  const Path& tmp_dir() const { return tmp_dir_; }
   bool loopback_only() const { return loopback_only_; }
   bool alive() const;
 
@@ -39,17 +41,19 @@ public:
   /// command returns. The caller reaps it; exit status 0: begun, 2: not now, or no coordinator.
   Result<pid_t> spawn_checkpoint_request() const;
 
-  /// SIGKILL, and reaped.
+  /// SIGKILL, and reaped; after the program's end, whose files in tmp_dir go too.
   void end();
 
 private:
   Coordinator() = default;
+  void end_process();
   Result<std::string> ask(const std::string& what, Duration timeout) const;
   Status await_port(const CoordinatorSetup& setup, const Path& port_file);
 
   Install install_;
   std::map<std::string, std::string> env_;
   ProcessInfo process_;
+  Path tmp_dir_;
   int port_ = 0;
   bool loopback_only_ = false;
 };

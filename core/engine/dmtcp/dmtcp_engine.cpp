@@ -83,8 +83,8 @@ public:
     if (!coordinator) {
       return tl::unexpected(with_launch_code(coordinator.error()));
     }
-    const auto words =
-        dmtcp::launch_command(*found, coordinator->port(), request.images_dir, program.argv);
+    const auto words = dmtcp::launch_command(
+        *found, coordinator->port(), request.images_dir, coordinator->tmp_dir(), program.argv);
     const StartLimits limits = limits_of(request, "program.plan");
     auto session = start(*found, std::move(*coordinator), words, request, limits);
     if (!session) {
@@ -114,8 +114,8 @@ public:
     limits.stall_timeout = request.stall_timeout;
     limits.timeout = std::max(request.launch.timeout, kRestartPatience * request.stall_timeout);
     limits.peers = *peers;
-    const auto words =
-        dmtcp::restart_command(*found, coordinator->port(), request.launch.images_dir, images);
+    const auto words = dmtcp::restart_command(
+        *found, coordinator->port(), request.launch.images_dir, coordinator->tmp_dir(), images);
     auto session = start(*found, std::move(*coordinator), words, request.launch, limits);
     if (!session) {
       return tl::unexpected(with_code(session.error(), "restart_failed"));
@@ -195,7 +195,7 @@ private:
     plan.argv = words;
     plan.env = dmtcp::clean_environment(request.program.env);
     plan.cwd = request.program.cwd; // also for a restart: the program's is that of dmtcp_restart
-    plan.umask = request.program.umask;
+    plan.umask = request.umask;
     plan.stdout_path = request.stdout_path;
     plan.stderr_path = request.stderr_path;
     plan.ignore_term = request.shield_term;

@@ -1,0 +1,77 @@
+#include "core/engine/dmtcp/commands.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+using namespace ckpt::engine::dmtcp;
+
+namespace {
+
+bool has(const Words& words, const std::string& word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+Install version(int major, const std::string& plugin) {
+  return {.bin = "/opt/d/bin",
+          .version = std::to_string(major) + ".0",
+          .major = major,
+          .minor = 0,
+          .unique_plugin = plugin};
+}
+
+} // namespace
+
+TEST_CASE("dmtcp: unique image names by plugin before 5.0, by option since") {
+  const auto old = launch_command(version(4, "/opt/d/lib/u.so"), 4711, "/i", "/t", {"prog", "-a"});
+  CHECK(old == Words{"/opt/d/bin/dmtcp_launch",
+                     "-q",
+                     "-q",
+                     "-j",
+                     "-h",
+                     "127.0.0.1",
+                     "-p",
+                     "4711",
+                     "--ckptdir",
+                     "/i",
+                     "--tmpdir",
+                     "/t",
+                     "--no-gzip",
+                     "--with-plugin",
+                     "/opt/d/lib/u.so",
+                     "prog",
+                     "-a"});
+  const auto now = launch_command(version(5, ""), 4711, "/i", "/t", {"prog"});
+  CHECK(has(now, "--enable-unique-checkpoint-filenames"));
+  CHECK(!has(now, "--with-plugin"));
+}
+
+TEST_CASE("dmtcp: the other tools") {
+  const Install install = version(4, "/u.so");
+  const auto coordinator = coordinator_command(install, "/w/port", "/i", "/t");
+  CHECK(coordinator.front() == "/opt/d/bin/dmtcp_coordinator");
+  CHECK(!has(coordinator, "--daemon")); // it dies with the runner
+  CHECK(restart_command(install, 1, "/new", "/t", {"/old/a.dmtcp", "/old/b.dmtcp"}) ==
+        Words{"/opt/d/bin/dmtcp_restart",
+              "-q",
+              "-q",
+              "-j",
+              "-h",
+              "127.0.0.1",
+              "-p",
+              "1",
+              "--ckptdir",
+              "/new",
+              "--tmpdir",
+              "/t",
+              "/old/a.dmtcp",
+              "/old/b.dmtcp"});
+  CHECK(ask_command(install, 9, "-l") ==
+        Words{"/opt/d/bin/dmtcp_command", "-h", "127.0.0.1", "-p", "9", "-l"});
+}
+
+TEST_CASE("dmtcp: the user's DMTCP_* variables stay out") {
+  const auto clean = clean_environment(
+      {{"DMTCP_GZIP", "1"}, {"DMTCP_COORD_PORT", "7779"}, {"HOME", "/h"}, {"MY_DMTCP_X", "1"}});
+  CHECK(clean == std::map<std::string, std::string>{{"HOME", "/h"}, {"MY_DMTCP_X", "1"}});
+}
