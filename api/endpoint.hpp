@@ -19,7 +19,8 @@ Environment environment_of_process();
 struct Paths {
   Path state_dir;      ///< CKPTD_STATE_DIR, else $XDG_STATE_HOME/ckptd/<cluster>
   Path config_file;    ///< CKPTD_CONFIG, else $XDG_CONFIG_HOME/ckptd/config.toml; need not exist
-  std::string cluster; ///< Slurm's ClusterName, or "local" where there is no sbatch
+  std::string cluster; ///< Slurm's ClusterName, "local" where there is no sbatch; "unknown" only
+                       ///< with CKPTD_STATE_DIR
 
   Path endpoint_file() const { return state_dir / "endpoint.json"; }
   Path token_file() const { return state_dir / "token"; }

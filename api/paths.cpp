@@ -146,11 +146,16 @@ Result<std::string> find_cluster(const Environment& env) {
 Result<Paths> find_paths(const Environment& env) {
   Paths paths;
   const std::string own_state = value_of(env, "CKPTD_STATE_DIR");
-  auto cluster = find_cluster(env);
-  if (!cluster && own_state.empty()) {
-    return tl::unexpected(cluster.error());
+  if (own_state.empty()) {
+    auto cluster = find_cluster(env);
+    if (!cluster) {
+      return tl::unexpected(cluster.error());
+    }
+    paths.cluster = std::move(*cluster);
+  } else { // the name decides nothing here: not worth asking a controller that may hang
+    const std::string name = cluster_from_slurm_conf(env);
+    paths.cluster = !on_path(env, "sbatch") ? "local" : safe_folder_name(name) ? name : "unknown";
   }
-  paths.cluster = cluster.value_or("unknown");
 
   auto state = own_state.empty() ? xdg_folder(env, "XDG_STATE_HOME", ".local/state")
                                  : absolute_variable("CKPTD_STATE_DIR", own_state);

@@ -74,13 +74,17 @@ tl::unexpected<Error> usage(const std::string& message, const std::string& advic
   return fail(ErrorClass::usage, "usage", message, advice);
 }
 
+/// The library's help, with the verb's full name, and what goes behind `--`.
 std::string help_of(const Verb::Impl& verb) {
-  const std::string text = verb.app->help();
-  const std::string own = full_name(verb) + " [OPTIONS]";
-  const std::size_t at = text.find(own);
-  return verb.program == nullptr || at == std::string::npos
-             ? text
-             : text.substr(0, at) + own + " -- PROGRAM ARGS…" + text.substr(at + own.size());
+  std::string text = verb.app->help();
+  const std::string usage_line = "Usage: " + verb.app->get_name() + " [OPTIONS]";
+  if (const std::size_t at = text.find(usage_line); at != std::string::npos) {
+    text.replace(at,
+                 usage_line.size(),
+                 "Usage: " + full_name(verb) + " [OPTIONS]" +
+                     (verb.program != nullptr ? " -- PROGRAM ARGS…" : ""));
+  }
+  return text;
 }
 
 /// CLI11's messages begin with capitals and end with stops at will.

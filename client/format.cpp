@@ -185,10 +185,17 @@ std::string Table::str(std::size_t width) const {
     for (const auto& cells : rows_) {
       widest = std::max(widest, display_width(cells[i]));
     }
-    widths.push_back(widest);
+    // A column that says nothing about anybody only takes room.
+    const bool silent =
+        !rows_.empty() &&
+        std::all_of(rows_.begin(), rows_.end(), [i](const auto& c) { return c[i].empty(); });
+    widths.push_back(silent ? 0 : widest);
   }
   const auto total = [&] {
-    return std::accumulate(widths.begin(), widths.end(), kGap * (widths.size() - 1));
+    const auto shown = std::count_if(widths.begin(), widths.end(), [](auto w) { return w > 0; });
+    return std::accumulate(widths.begin(),
+                           widths.end(),
+                           kGap * static_cast<std::size_t>(std::max<std::ptrdiff_t>(shown - 1, 0)));
   };
   while (total() > width) { // the widest flexible one gives way first
     std::size_t* widest = nullptr;
@@ -204,11 +211,17 @@ std::string Table::str(std::size_t width) const {
     --*widest;
   }
   std::string out;
+  const auto first = static_cast<std::size_t>(
+      std::find_if(widths.begin(), widths.end(), [](std::size_t w) { return w > 0; }) -
+      widths.begin());
   const auto line = [&](const auto& cell_of) {
     std::string text;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
+      if (widths[i] == 0) {
+        continue;
+      }
       text +=
-          (i == 0 ? "" : std::string(kGap, ' ')) +
+          (i == first ? "" : std::string(kGap, ' ')) +
           padded(shortened(cell_of(i), widths[i]), widths[i], columns_[i].second == Column::right);
     }
     text.erase(text.find_last_not_of(' ') + 1);

@@ -71,7 +71,7 @@ Table attempts_table(const std::vector<api::AttemptView>& attempts, TimePoint no
                state,
                start_of(attempt),
                time,
-               or_dash(attempt.reason)});
+               attempt.reason});
   }
   return table;
 }

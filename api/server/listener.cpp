@@ -158,6 +158,7 @@ private:
   UseCases& use_cases_;
   int port_ = 0;
   std::thread thread_;
+  std::atomic<bool> ended_{false};
   std::atomic<std::size_t> waiting_{0};
   std::mutex mutex_;
   std::set<int> open_; ///< connections; guarded by mutex_
@@ -387,9 +388,12 @@ Status Listener::Impl::start_listening() {
   if (local && chmod(config_.socket_path.c_str(), 0600) != 0) {
     return tl::unexpected(errno_error(errno, "set the mode of", config_.socket_path));
   }
-  thread_ = std::thread([this] { listen_after_bind(); });
+  thread_ = std::thread([this] {
+    listen_after_bind();
+    ended_ = true;
+  });
   // A stop() that comes before the loop runs would be lost.
-  while (!is_running()) {
+  while (!is_running() && !ended_) {
     std::this_thread::sleep_for(milliseconds{1});
   }
   return {};

@@ -89,6 +89,8 @@ TEST_CASE("every verb of the contract is there, with help and --json") {
     CHECK(help->text.find("--json") != std::string::npos);
   }
   CHECK(parse({"submit", "--help"})->text.find("-- PROGRAM ARGS") != std::string::npos);
+  CHECK(parse({"show", "--help"})->text.find("Usage: ckpt show [OPTIONS] JOB") !=
+        std::string::npos);
   CHECK(parse({})->text.find("submit") != std::string::npos);
   CHECK(parse({"--version"})->text.find("ckpt ") == 0);
   CHECK(parse({"ls", "--json"})->json);

@@ -69,8 +69,8 @@ public:
     Session::Streams streams{std::tmpfile(), std::tmpfile()};
     Session session({{"HOME", "/nonexistent"},
                      {"CKPTD_STATE_DIR", folder_.string()},
-                     {"CKPTD_AUTOSTART", "0"},
-                     {"PATH", "/nonexistent"},
+                     {"CKPTD_AUTOSTART", autostart ? "1" : "0"},
+                     {"PATH", autostart ? folder_.string() + ":/usr/bin:/bin" : "/nonexistent"},
                      {"MARK", "1"}},
                     streams,
                     parsed && parsed->json);
@@ -92,6 +92,7 @@ public:
   }
 
   Path folder_ = Path("/tmp") / ("ckptd-client-" + random_hex(6));
+  bool autostart = false; ///< then a `ckptd` of the test's own in folder_ is what is started
   test::FakeUseCases use_cases;
   api::ApiServer server;
 };
@@ -134,6 +135,11 @@ TEST_CASE("submit sends what was typed and prints the ids") {
   CHECK(policy.tags == std::map<std::string, std::string>{{"a", "b"}});
   CHECK_FALSE(fixture.use_cases.submitted.scheduler);
   CHECK_FALSE(fixture.use_cases.idempotency_key.empty());
+
+  CHECK(fixture.ckpt({"submit", "--exclusive", "-N", "1-2", "-H", "--nice=5", "--", "a"}).status ==
+        0);
+  CHECK(fixture.use_cases.submitted.spec.sbatch_args ==
+        std::vector<std::string>{"--nodes=1-2", "--nice=5", "--exclusive", "--hold"});
 
   CHECK(fixture.ckpt({"submit", "--wrap", "a | b", "--scheduler", "local"}).status == 0);
   CHECK(fixture.use_cases.submitted.spec.argv ==
@@ -244,6 +250,35 @@ TEST_CASE("without a daemon reading verbs end with 5 and say what to do") {
   CHECK(fixture.json_of({"ls"}, 5)["code"] == "no_daemon");
 }
 
+TEST_CASE("a daemon is started when a verb needs it") {
+  Fixture fixture;
+  fixture.autostart = true;
+  // The stand-in for ckptd only puts the endpoint of the server here back into its place.
+  const std::string folder = fixture.folder_.string();
+  REQUIRE(rename_durably(folder + "/endpoint.json", folder + "/endpoint.kept"));
+  REQUIRE(write_file_atomically(folder + "/ckptd",
+                                "#!/bin/sh\ntest \"$1\" = --foreground && cp '" + folder +
+                                    "/endpoint.kept' '" + folder + "/endpoint.json'\n",
+                                0700));
+  const Outcome1 outcome = fixture.ckpt({"show", "j-7"});
+  CHECK_MESSAGE(outcome.status == 0, outcome.err);
+  CHECK(outcome.out.find("simulation") != std::string::npos);
+  CHECK(outcome.err.find("started the daemon") != std::string::npos);
+}
+
+TEST_CASE("a daemon that does not start is told with its own words") {
+  Fixture fixture(false);
+  fixture.autostart = true;
+  CHECK(fixture.ckpt({"ls"}).err.find("ckptd is neither beside ckpt nor on PATH") !=
+        std::string::npos);
+  REQUIRE(write_file_atomically(
+      fixture.folder_ / "ckptd", "#!/bin/sh\necho 'unknown key stoer.path' >&2\nexit 2\n", 0700));
+  const Outcome1 outcome = fixture.ckpt({"ls"});
+  CHECK(outcome.status == 5);
+  CHECK(outcome.err.find("exit status 2") != std::string::npos);
+  CHECK(outcome.err.find("unknown key stoer.path") != std::string::npos);
+}
+
 TEST_CASE("a daemon on another host is named, and none is started beside it") {
   Fixture fixture;
   REQUIRE(api::write_endpoint(fixture.folder_ / "endpoint.json",
@@ -272,6 +307,13 @@ TEST_CASE("selections: a filter or names, not both and not nothing") {
   const Outcome1 partly = fixture.ckpt({"cancel", "j-7", "nobody"});
   CHECK(partly.status == 3);
   CHECK(partly.out.find("j-7 ended") != std::string::npos);
+}
+
+TEST_CASE("wait ends with 8 when its patience is over") {
+  Fixture fixture;
+  const Outcome1 outcome = fixture.ckpt({"wait", "j-7", "--timeout", "10ms"});
+  CHECK(outcome.status == 8);
+  CHECK(outcome.err.find("j-7 is still running") != std::string::npos);
 }
 
 TEST_CASE("the status of wait and run is the program's own") {

@@ -36,6 +36,16 @@ TEST_CASE("a table fits its width while a column can give way") {
   CHECK(lines[2].starts_with("j-100  short"));
 }
 
+TEST_CASE("a column that is empty everywhere is left out") {
+  Table table({{"A", Table::Column::left},
+               {"REASON", Table::Column::flexible},
+               {"B", Table::Column::left}});
+  table.row({"1", "", "2"});
+  CHECK(table.str(80) == "A  B\n1  2\n");
+  table.row({"3", "why", ""});
+  CHECK(table.str(80) == "A  REASON  B\n1          2\n3  why\n");
+}
+
 TEST_CASE("cells cannot break the terminal or the table") {
   Table table({{"NAME", Table::Column::flexible}});
   table.row({"evil\033[2J\nname\a"});
