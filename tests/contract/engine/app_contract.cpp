@@ -23,9 +23,10 @@ constexpr const char* kSlowSaver =
     "while :; do echo tick; sleep 0.02; done";
 
 std::unique_ptr<engine::Session> started(JobFixture& job) {
+  const auto before = file_length(job.out());
   auto session = job.launch();
   REQUIRE_MESSAGE(session, text_of(session));
-  REQUIRE(wait_until([&] { return file_length(job.out()) > 20; }, seconds{30}));
+  REQUIRE(wait_until([&] { return file_length(job.out()) > before + 20; }, seconds{30}));
   return std::move(*session);
 }
 
