@@ -6,6 +6,7 @@
 #include "core/base/clock.hpp"
 #include "core/base/log.hpp"
 #include "core/base/process.hpp"
+#include "core/domain/protocol.hpp"
 
 #include <unistd.h>
 
@@ -60,6 +61,10 @@ Status LeaseKeeper::renew() {
   return written;
 }
 
+Duration LeaseKeeper::since_renewal_began() const {
+  return Duration{steady_ms() - last_renewed_ms_};
+}
+
 bool LeaseKeeper::newer_claim_exists() const {
   const auto claims = folder_.read_claims();
   return claims && !claims->empty() && claims->back().attempt > attempt_.id();
@@ -71,29 +76,33 @@ bool LeaseKeeper::sleep_unless_stopped(Duration duration) {
 }
 
 void LeaseKeeper::renew_loop() {
-  while (sleep_unless_stopped(frozen_ ? lease_ / 16 : lease_ / 4)) {
+  while (sleep_unless_stopped(frozen_ ? lease_ / 16 : protocol::renew_every(lease_))) {
     const bool was_frozen = frozen_;
     if (auto renewed = renew(); !renewed) {
       log::warning("lease not renewed: " + renewed.error().message);
       continue;
     }
-    if (newer_claim_exists()) {
+    switch (protocol::after_freeze(newer_claim_exists(), since_renewal_began(), lease_)) {
+    case protocol::ThawVerdict::leave:
       hooks_.fenced();
       return;
-    }
-    // Only if it was frozen before this renewal: else the watcher has frozen it just now, for a
-    // renewal that came too late.
-    if (was_frozen) {
-      frozen_ = false;
-      hooks_.thaw();
+    case protocol::ThawVerdict::renew_again:
+      break;
+    case protocol::ThawVerdict::thaw:
+      // Only what was frozen before this renewal: else the watcher has frozen it just now, for one
+      // that came too late.
+      if (was_frozen) {
+        frozen_ = false;
+        hooks_.thaw();
+      }
+      break;
     }
   }
 }
 
 void LeaseKeeper::watch_loop() {
   while (sleep_unless_stopped(lease_ / 32)) {
-    const std::int64_t age = steady_ms() - last_renewed_ms_;
-    if (age > (lease_ * 3 / 4).count()) {
+    if (protocol::must_freeze(since_renewal_began(), lease_)) {
       frozen_ = true;
       hooks_.freeze();
     }

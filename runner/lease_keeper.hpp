@@ -26,6 +26,8 @@ public:
   static Result<std::unique_ptr<LeaseKeeper>>
   start(const store::JobFolder& folder, AttemptId attempt, Duration lease, Hooks hooks);
   ~LeaseKeeper();
+  /// Since the newest completed renewal BEGAN: what the protocol's rules ask for. Any thread.
+  Duration since_renewal_began() const;
   LeaseKeeper(const LeaseKeeper&) = delete;
   LeaseKeeper& operator=(const LeaseKeeper&) = delete;
 

@@ -1,5 +1,6 @@
 #include "runner/start_point.hpp"
 
+#include "core/domain/protocol.hpp"
 #include "core/store/journal.hpp"
 
 #include <algorithm>
@@ -92,6 +93,21 @@ std::optional<std::string> loop_guard(const std::vector<EarlierAttempt>& attempt
          " attempts broke within a minute of their start, without a new generation";
 }
 
+std::optional<EarlierAttempt> finished_attempt(const std::vector<EarlierAttempt>& attempts,
+                                               std::int64_t floor) {
+  std::vector<EarlierAttempt> counted;
+  std::vector<protocol::AttemptRecord> records;
+  for (const EarlierAttempt& attempt : attempts) {
+    if (attempt.id.value > floor) {
+      counted.push_back(attempt);
+      records.push_back(
+          {attempt.program_ran, false, attempt.result.has_value(), attempt.started_from});
+    }
+  }
+  const auto found = protocol::attempt_with_result(records);
+  return found ? std::optional(counted[*found]) : std::nullopt;
+}
+
 std::vector<EarlierAttempt> read_earlier_attempts(const store::JobFolder& folder,
                                                   AttemptId before) {
   std::vector<EarlierAttempt> attempts;
@@ -100,20 +116,26 @@ std::vector<EarlierAttempt> read_earlier_attempts(const store::JobFolder& folder
     attempt.id = AttemptId{number};
     const auto batch = store::read_attempt_events(folder.attempt(attempt.id).journal());
     std::optional<TimePoint> started_at;
+    bool marked = false;
     for (const store::AttemptEvent& event :
          batch ? batch->events : std::vector<store::AttemptEvent>{}) {
       using Kind = store::AttemptEventKind;
-      if (event.kind == Kind::program_started || event.kind == Kind::program_restarted) {
-        attempt.program_ran = true;
+      if (event.kind == Kind::starting) {
+        marked = true;
         attempt.started_from = event.generation;
+      } else if (event.kind == Kind::program_started || event.kind == Kind::program_restarted) {
         started_at = event.at;
+      } else if (event.kind == Kind::ended) {
+        attempt.ended = true;
+        attempt.end_reason = event.end_reason;
+        if (event.end_reason == EndReason::completed || event.end_reason == EndReason::failed) {
+          attempt.result = ExitStatus{event.exit_code, event.signal};
+        }
       }
       attempt.sealed_any = attempt.sealed_any || event.kind == Kind::checkpoint_sealed;
-      if (event.kind == Kind::ended) {
-        attempt.end_reason = event.end_reason;
-      }
       attempt.program_time = started_at ? event.at - *started_at : Duration{0};
     }
+    attempt.program_ran = marked && !(attempt.ended && !started_at);
     attempts.push_back(attempt);
   }
   return attempts;

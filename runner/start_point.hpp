@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/process.hpp"
 #include "core/domain/generation.hpp"
 #include "core/store/job_folder.hpp"
 
@@ -12,9 +13,11 @@ namespace ckpt::runner {
 /// What an earlier attempt did, as its journal tells.
 struct EarlierAttempt {
   AttemptId id;
-  bool program_ran = false;                 ///< launched or restarted
-  std::optional<GenerationId> started_from; ///< with program_ran: nothing means from the beginning
-  std::optional<EndReason> end_reason;      ///< nothing: no final event
+  bool ended = false;       ///< has its final event
+  bool program_ran = false; ///< marked its start, and did not leave again without one
+  std::optional<GenerationId> started_from; ///< of its newest mark; nothing: from the beginning
+  std::optional<EndReason> end_reason;
+  std::optional<ExitStatus> result; ///< the program ended by itself
   bool sealed_any = false;
   Duration program_time{0}; ///< from program start to its last event
 };
@@ -29,6 +32,11 @@ std::vector<GenerationId> start_order(const std::vector<Manifest>& sealed,
 /// Why this job should not be tried again by itself: it failed at once, several times in a row, and
 /// no attempt came any further.
 std::optional<std::string> loop_guard(const std::vector<EarlierAttempt>& attempts);
+
+/// The attempt whose result is the job's, if the program has ended by itself already; attempts up
+/// to `floor` were before a person's wish to restart.
+std::optional<EarlierAttempt> finished_attempt(const std::vector<EarlierAttempt>& attempts,
+                                               std::int64_t floor);
 
 /// Reads all earlier journals. What cannot be read counts as not having run.
 std::vector<EarlierAttempt> read_earlier_attempts(const store::JobFolder& folder, AttemptId before);

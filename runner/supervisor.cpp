@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <future>
 
 namespace ckpt::runner {
 
@@ -276,6 +277,13 @@ bool Supervisor::journal(store::AttemptEvent event) {
     log::error("journal not written: " + written.error().message);
   }
   return written.has_value();
+}
+
+bool Supervisor::journal_from_worker(store::AttemptEvent event) {
+  auto written = std::make_shared<std::promise<bool>>();
+  std::future<bool> result = written->get_future();
+  loop_->post([this, written, event = std::move(event)] { written->set_value(journal(event)); });
+  return result.get();
 }
 
 void Supervisor::warn(const std::string& code, const std::string& reason) {

@@ -77,6 +77,7 @@ private:
   void on_allocation(const Result<std::vector<Allocation>>& answer);
   void reload_policy();
   bool journal(store::AttemptEvent event);
+  bool journal_from_worker(store::AttemptEvent event); ///< waits until it is written
   void warn(const std::string& code, const std::string& reason);
   Duration now() const; ///< since the program was launched or restarted
   std::string node_name() const;
@@ -87,6 +88,7 @@ private:
   Result<std::unique_ptr<engine::Session>> restart_from(const Manifest& manifest);
   Result<std::unique_ptr<engine::Session>> launch_fresh();
   Status choose_engine_for(const Manifest* manifest);
+  Status mark_start(std::optional<GenerationId> from);
   engine::LaunchRequest launch_request() const;
   void on_started(Result<std::unique_ptr<engine::Session>> started);
   void on_start_failed(const Error& error);
@@ -139,6 +141,8 @@ private:
   std::unique_ptr<Checkpointer> checkpointer_;
   std::optional<GenerationId> started_from_;
   std::optional<Error> start_error_;
+  std::optional<ExitStatus> finished_before_;
+  std::string passed_over_; ///< engines, with reasons
   MonoTime program_started_{};
   Duration run_before_{0};
   RunFacts facts_; ///< what has happened; `now` and what depends on it is filled in by run_facts()

@@ -2,6 +2,7 @@
 // falling back when one turns out bad.
 #include "core/base/log.hpp"
 #include "core/base/strings.hpp"
+#include "core/domain/protocol.hpp"
 #include "core/store/initial_lengths.hpp"
 #include "runner/predecessors.hpp"
 #include "runner/supervisor.hpp"
@@ -63,14 +64,25 @@ Result<std::unique_ptr<engine::Session>> Supervisor::start_on_worker() {
       sealed.push_back(*generation.manifest);
     }
   }
-  const bool first_of_token = claim_.restart_count == 0;
+  const store::StartWish start = wish->value_or(store::StartWish{});
+  if (const auto finished = finished_attempt(earlier_, start.attempt_floor)) {
+    finished_before_ = finished->result;
+    return fail(ErrorClass::conflict,
+                "already_finished",
+                "attempt " + finished->id.str() +
+                    " has finished the program already: " + finished->result->describe());
+  }
+  const bool wish_is_served =
+      std::any_of(earlier_.begin(), earlier_.end(), [&](const EarlierAttempt& attempt) {
+        return attempt.program_ran && attempt.id.value > start.attempt_floor;
+      });
   const auto order =
-      start_order(sealed, earlier_, first_of_token && *wish ? (*wish)->generation : std::nullopt);
+      start_order(sealed, earlier_, wish_is_served ? std::nullopt : start.generation);
   for (const GenerationId id : order) {
     const auto manifest =
         std::find_if(sealed.begin(), sealed.end(), [&](const Manifest& m) { return m.id == id; });
     auto session = restart_from(*manifest);
-    if (session || session.error().code == "interrupted" ||
+    if (session || session.error().code == "interrupted" || session.error().code == "fenced" ||
         session.error().code == "node_refused" || session.error().cls == ErrorClass::unusable) {
       return session;
     }
@@ -105,14 +117,44 @@ Status Supervisor::choose_engine_for(const Manifest* manifest) {
     for (const engine::PassedOver& other : choice->passed_over) {
       passed_over.push_back(std::string(word(other.engine)) + ": " + other.reason);
     }
-    const auto version = engine_->version();
-    loop_->post(
-        [this, reason = join(passed_over, "; "), version = version.value_or(EngineVersion{})] {
-          journal({.kind = Kind::starting, .reason = reason, .engine = version});
-        });
+    passed_over_ = join(passed_over, "; ");
   }
   const auto version = engine_->version();
   return version ? Status{} : Status(tl::unexpected<Error>(version.error()));
+}
+
+// Rules 3, 4 and 6 of the protocol: the mark is on the disk, then everything that may forbid the
+// start is read (again).
+Status Supervisor::mark_start(std::optional<GenerationId> from) {
+  const auto marked = journal_from_worker({.kind = Kind::starting,
+                                           .reason = passed_over_,
+                                           .generation = from,
+                                           .engine = engine_->version().value_or(EngineVersion{})});
+  if (!marked) {
+    return fail(ErrorClass::failed, "store_unwritable", "the start could not be written down");
+  }
+  const auto claims = folder_.read_claims();
+  protocol::StartView view;
+  view.token_revoked = folder_.is_revoked(claim_.token);
+  view.newer_claim = !claims || claims->empty() || claims->back().attempt != claim_.attempt;
+  const auto wish = folder_.read_start(claim_.token);
+  const store::StartWish start = wish ? wish->value_or(store::StartWish{}) : store::StartWish{};
+  view.has_result =
+      finished_attempt(read_earlier_attempts(folder_, claim_.attempt), start.attempt_floor)
+          .has_value();
+  view.newest = from;
+  view.marked = true;
+  view.marked_from = from;
+  view.since_own_renewal = lease_->since_renewal_began();
+  if (protocol::may_start_program(view, context_.lease) == protocol::StartVerdict::start) {
+    return {};
+  }
+  return fail(ErrorClass::conflict,
+              "fenced",
+              view.token_revoked ? "this submission was called off"
+              : view.newer_claim ? "a newer attempt has claimed this job"
+              : view.has_result  ? "an earlier attempt has finished the program"
+                                 : "the store was too slow to renew the lease");
 }
 
 engine::LaunchRequest Supervisor::launch_request() const {
@@ -138,6 +180,9 @@ Result<std::unique_ptr<engine::Session>> Supervisor::restart_from(const Manifest
           restart_obstacle(manifest.host, manifest.engine, host_, engine_->version().value())) {
     return fail(
         ErrorClass::refused, "node_refused", manifest.id.str() + " cannot run here: " + *obstacle);
+  }
+  if (auto marked = mark_start(manifest.id); !marked) {
+    return tl::unexpected<Error>(marked.error());
   }
   const auto images = generations_.materialize(manifest);
   if (!images) {
@@ -171,6 +216,9 @@ Result<std::unique_ptr<engine::Session>> Supervisor::restart_from(const Manifest
 Result<std::unique_ptr<engine::Session>> Supervisor::launch_fresh() {
   if (auto chosen = choose_engine_for(nullptr); !chosen) {
     return tl::unexpected<Error>(chosen.error());
+  }
+  if (auto marked = mark_start(std::nullopt); !marked) {
+    return tl::unexpected<Error>(marked.error());
   }
   if (auto cut = cut_output_to_start(); !cut) {
     return tl::unexpected<Error>(cut.error());
@@ -278,9 +326,15 @@ void Supervisor::on_start_failed(const Error& error) {
     ending.exclude_node = node_name();
     ending.requeue = true;
   }
+  if (error.code == "already_finished" || error.code == "fenced") {
+    ending.reason = EndReason::fenced;
+  }
   phase_ = Phase::ending;
   ending_ = ending;
   finish_end();
+  if (finished_before_) {
+    exit_status_ = finished_before_->shell_status(); // what Slurm and its dependents are to see
+  }
 }
 
 } // namespace ckpt::runner

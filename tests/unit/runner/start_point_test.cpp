@@ -79,6 +79,16 @@ TEST_CASE("a missing link is stepped over to the newest older generation") {
   CHECK(numbers(start_order(all, {ran(1), ran(2, 1), ran(3, 4)}, std::nullopt)) == Numbers{5, 1});
 }
 
+TEST_CASE("a job whose program has ended by itself is not started again, unless a person asks") {
+  EarlierAttempt done = ran(2, 1);
+  done.result = ExitStatus{7, {}};
+  CHECK(finished_attempt({ran(1), done}, 0)->id.value == 2);
+  CHECK_FALSE(finished_attempt({ran(1), done}, 2)); // restarted after attempt 2
+  CHECK_FALSE(finished_attempt({ran(1)}, 0));
+  // A result that arrives after a newer attempt's mark comes from a node that was cut off.
+  CHECK_FALSE(finished_attempt({done, ran(3, 1)}, 0));
+}
+
 TEST_CASE("the loop guard stops a job that breaks at once, three times in a row") {
   EarlierAttempt broken = ran(1);
   broken.end_reason = EndReason::interrupted;

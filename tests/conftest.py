@@ -1,0 +1,5 @@
+"""All tests import the modules of tests/support by their plain names."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "support"))

@@ -1,0 +1,130 @@
+"""ckpt-runner alone, without daemon and without Slurm: a job folder made by hand, one attempt after the other as a scheduler would
+start them. Every engine that this machine has carries the same program to the same output."""
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+from engines import engine_parameters
+from usersite import wait_until
+
+BIN = pathlib.Path(os.environ["CKPT_BIN_DIR"])
+
+COUNT = """#!/usr/bin/python3
+import sys, time
+for i in range(int(sys.argv[1])):
+    print(i, flush=True)
+    time.sleep(0.1)
+sys.exit(7)
+"""
+
+# Saves its whole state on USR1, and goes on from it.
+SAVES_ITSELF = """#!/usr/bin/python3
+import os, signal, sys, time
+start = int(open("state").read()) if os.path.exists("state") else 0
+def save(*_):
+    with open("state.new", "w") as file:
+        file.write(str(i + 1))
+    os.rename("state.new", "state")
+i = start - 1
+signal.signal(signal.SIGUSR1, save)
+for i in range(start, int(sys.argv[1])):
+    print(i, flush=True)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])
+    time.sleep(0.1)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+sys.exit(7)
+"""
+
+
+class Job:
+    """A job folder, and the scheduler's part: starting batch scripts with a restart count."""
+
+    def __init__(self, folder, engine, argv, time_limit, env, **policy):
+        self.cwd = folder / "work"
+        self.folder = folder / "store/jobs/j-1"
+        for name in ("attempts", "generations", "submissions"):
+            (self.folder / name).mkdir(parents=True)
+        self.cwd.mkdir()
+        (folder / "state").mkdir()
+        spec = {"id": "j-1", "name": "count", "created_at": "2026-01-01T00:00:00.000Z", "argv": argv, "cwd": str(self.cwd),
+                "env": {"PATH": "/usr/bin:/bin", "HOME": str(folder), "USER": "somebody"}, "scheduler": "local",
+                "engine": engine, "time_limit_seconds": time_limit, "stdout_path": "out"}
+        if engine == "app":
+            spec["app"] = {"signal": "USR1"}
+            policy.setdefault("ckpt_files", ["state"])
+        (self.folder / "spec.json").write_text(json.dumps(spec))
+        (self.folder / "policy.json").write_text(json.dumps({"revision": 1, **policy}))
+        self.env = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "CKPT_LOCAL_JOB_ID": "local-1",
+                    "CKPT_LOCAL_STATE": str(folder / "state"), "CKPT_LEASE": "4s", "CKPT_LOOK_EVERY": "200ms", **env}
+
+    def start(self, restart_count, token="a1"):
+        return subprocess.Popen([BIN / "ckpt-runner", "run", "--job", self.folder, "--token", token],
+                                env={**self.env, "CKPT_LOCAL_RESTART_COUNT": str(restart_count)}, stdin=subprocess.DEVNULL,
+                                stderr=subprocess.PIPE, text=True)
+
+    def attempt(self, restart_count, timeout=60):
+        runner = self.start(restart_count)
+        _, complaints = runner.communicate(timeout=timeout)
+        return runner.returncode, complaints
+
+    def events(self, attempt):
+        journal = self.folder / f"attempts/{attempt}/journal.jsonl"
+        return [json.loads(line.split(" ", 3)[3]) for line in journal.read_text().splitlines()]
+
+    def kinds(self, attempt):
+        return [event["kind"] for event in self.events(attempt)]
+
+    def output(self):
+        return (self.cwd / "out").read_text()
+
+
+def write_program(folder, engine):
+    path = folder / "program.py"
+    path.write_text(SAVES_ITSELF if engine == "app" else COUNT)
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize("engine,env", engine_parameters())
+def test_a_job_outlives_its_allocations(tmp_path, engine, env):
+    job = Job(tmp_path, engine, [write_program(tmp_path, engine), "150"], 8, env, every_seconds=3)
+    for restart_count in range(8):
+        status, complaints = job.attempt(restart_count)
+        if status != 85:
+            break
+    assert status == 7, complaints + str(job.events(restart_count + 1))
+    assert restart_count >= 2, "it was to need several allocations"
+    assert job.output() == "".join(f"{i}\n" for i in range(150))
+    for attempt in range(1, restart_count + 1):
+        triggers = [event["trigger"] for event in job.events(attempt) if event["kind"] == "checkpoint_sealed"]
+        assert triggers[-1] == "before_walltime"
+        assert job.events(attempt)[-2]["end_reason"] == "walltime"
+    assert job.events(1)[-1]["kind"] == "requeue_failed"  # the record of a local allocation is the daemon's
+    assert "proof" in [event.get("trigger") for event in job.events(1)]
+
+
+@pytest.mark.parametrize("engine,env", engine_parameters())
+def test_a_killed_runner_loses_only_what_came_after_the_last_generation(tmp_path, engine, env):
+    job = Job(tmp_path, engine, [write_program(tmp_path, engine), "60"], 600, env, every_seconds=2)
+    runner = job.start(0)
+    wait_until(lambda: (job.folder / "generations/g1/manifest.json").exists(), 60, "a sealed generation")
+    runner.kill()
+    runner.communicate()
+    status, complaints = job.attempt(1)
+    assert status == 7, complaints
+    assert job.output() == "".join(f"{i}\n" for i in range(60))
+    assert "ended" not in job.kinds(1)
+    assert "program_restarted" in job.kinds(2)
+
+
+def test_a_second_runner_with_the_same_claim_leaves(tmp_path):
+    job = Job(tmp_path, "app", [write_program(tmp_path, "app"), "20"], 600, {})
+    status, _ = job.attempt(0)
+    assert status == 7
+    status, complaints = job.attempt(0)
+    assert status == 85
+    assert complaints
+    assert not (job.folder / "attempts/2").exists()
