@@ -12,7 +12,9 @@ Action transition(JobEventType event, std::string reason) {
 }
 
 Action program_ended(JobEventType event, const AttemptFacts& attempt) {
-  Action action = transition(event, attempt.end_detail);
+  Action action = transition(event,
+                             attempt.end_detail.empty() ? std::string("the program ended by itself")
+                                                        : attempt.end_detail);
   action.exit_code = attempt.exit_code;
   action.signal = attempt.signal;
   return action;

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "api/endpoint.hpp"
+#include "core/domain/result.hpp"
+#include "daemon/config.hpp"
+
+#include <string>
+#include <vector>
+
+namespace ckpt::daemon {
+
+struct DaemonOptions {
+  api::Environment env;
+  api::Paths paths;
+  Config config;
+  std::string runner_executable; ///< ckpt-runner beside us; copied into the store
+  bool foreground = false;       ///< log to standard error
+  bool rebuild = false;          ///< make the registry again from the store
+};
+
+/// What main() was called with.
+struct CommandLine {
+  std::string config;
+  bool foreground = false;
+  bool rebuild = false;
+  bool version = false;
+};
+Result<CommandLine> read_command_line(const std::vector<std::string>& arguments);
+
+/// Exit status of an Error, as the contract lists them.
+int exit_status(const Error& error);
+
+/// Serves until TERM or INT, or until it was idle for long enough. Jobs go on without it.
+Status run_daemon(const DaemonOptions& options);
+
+} // namespace ckpt::daemon

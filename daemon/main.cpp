@@ -1,0 +1,63 @@
+// ckptd: the per-user daemon. Wiring only.
+#include "core/base/log.hpp"
+#include "daemon/daemon.hpp"
+
+#include <csignal>
+#include <cstdio>
+
+namespace {
+
+using namespace ckpt;
+
+int complain(const Error& error) {
+  std::fprintf(stderr, "ckptd: %s\n", error.message.c_str());
+  if (!error.advice.empty()) {
+    std::fprintf(stderr, "  %s\n", error.advice.c_str());
+  }
+  log::error(error.message);
+  return daemon::exit_status(error);
+}
+
+/// ckpt-runner is installed beside us.
+std::string runner_beside_us(const api::Environment& env) {
+  if (const auto found = env.find("CKPTD_RUNNER"); found != env.end()) {
+    return found->second;
+  }
+  std::error_code error;
+  return (std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / "ckpt-runner")
+      .string();
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  const auto line = daemon::read_command_line({argv + 1, argv + argc});
+  if (!line) {
+    return complain(line.error());
+  }
+  if (line->version) {
+    std::puts("ckptd " CKPT_VERSION);
+    return 0;
+  }
+  daemon::DaemonOptions options;
+  options.env = api::environment_of_process();
+  if (!line->config.empty()) {
+    options.env["CKPTD_CONFIG"] = std::filesystem::absolute(line->config).string();
+  }
+  auto paths = api::find_paths(options.env);
+  if (!paths) {
+    return complain(paths.error());
+  }
+  options.paths = *paths;
+  auto config = daemon::Config::load(options.paths.config_file, options.env);
+  if (!config) {
+    return complain(config.error());
+  }
+  options.config = *config;
+  options.runner_executable = runner_beside_us(options.env);
+  options.foreground = line->foreground;
+  options.rebuild = line->rebuild;
+  const auto done = daemon::run_daemon(options);
+  return done ? 0 : complain(done.error());
+}

@@ -1,0 +1,212 @@
+#include "daemon/set_up.hpp"
+
+#include "core/base/strings.hpp"
+
+#include <map>
+
+namespace ckpt::daemon {
+namespace {
+
+std::string variable(const api::Environment& env, const std::string& name) {
+  const auto found = env.find(name);
+  return found == env.end() ? "" : found->second;
+}
+
+Path store_path(const DaemonOptions& options) {
+  if (const std::string path = options.config.text("store.path"); !path.empty()) {
+    return path;
+  }
+  for (const char* shared : {"SCRATCH", "WORK"}) {
+    if (const std::string root = variable(options.env, shared); !root.empty()) {
+      return Path(root) / "ckptd";
+    }
+  }
+  return options.paths.state_dir / "store";
+}
+
+SchedulerKind scheduler_kind(const DaemonOptions& options) {
+  const std::string kind = options.config.text("scheduler.kind");
+  return kind == "auto" ? scheduler::detect_scheduler(options.env)
+                        : from_word<SchedulerKind>(kind).value_or(SchedulerKind::local);
+}
+
+/// What Slurm's clients and the local attempts run with: nothing of the daemon's own environment
+/// that an #SBATCH line could pick up by accident.
+std::map<std::string, std::string> client_environment(const api::Environment& env) {
+  std::map<std::string, std::string> out;
+  for (const char* name : {"PATH",
+                           "HOME",
+                           "USER",
+                           "LOGNAME",
+                           "SHELL",
+                           "LANG",
+                           "TMPDIR",
+                           "SLURM_CONF",
+                           "XDG_RUNTIME_DIR",
+                           "XDG_STATE_HOME"}) {
+    if (const std::string value = variable(env, name); !value.empty()) {
+      out[name] = value;
+    }
+  }
+  return out;
+}
+
+PollTimes poll_times(const Config& config, SchedulerKind kind) {
+  const bool local = kind == SchedulerKind::local;
+  const auto time = [&](const char* key, Duration slurm, Duration here) {
+    return config.text(key).empty() ? (local ? here : slurm) : config.duration(key);
+  };
+  PollTimes poll;
+  poll.lease = config.duration("poll.lease");
+  poll.pending = time("poll.pending", seconds{60}, seconds{2});
+  poll.running = time("poll.running", minutes{5}, seconds{10});
+  poll.after_act = time("poll.after_act", seconds{2}, milliseconds{200});
+  return poll;
+}
+
+/// A damaged or older registry is put aside, never deleted.
+Status put_aside(const Path& file) {
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    const Path from = file.string() + suffix;
+    std::error_code error;
+    if (std::filesystem::exists(from, error)) {
+      if (const Status done = rename_durably(from, file.string() + ".old" + suffix); !done) {
+        return done;
+      }
+    }
+  }
+  return {};
+}
+
+std::vector<api::EngineView> look_at_engines(const engine::EngineConfig& config) {
+  std::vector<api::EngineView> views;
+  for (const EngineKind kind : {EngineKind::dmtcp, EngineKind::criu, EngineKind::app}) {
+    const auto engine = engine::make_engine(kind, config);
+    if (!engine) {
+      continue;
+    }
+    const auto version = engine->version();
+    views.push_back({kind,
+                     version.has_value(),
+                     version ? version->version : "",
+                     version ? "" : version.error().message});
+  }
+  return views;
+}
+
+} // namespace
+
+log::Level log_level(const std::string& text) {
+  if (text == "debug") {
+    return log::Level::debug;
+  }
+  if (text == "warning") {
+    return log::Level::warning;
+  }
+  return text == "error" ? log::Level::error : log::Level::info;
+}
+
+Result<Path> socket_path(const DaemonOptions& options) {
+  const Path wanted = options.config.text("api.socket");
+  if (!wanted.empty()) {
+    const Status ready = api::prepare_socket_folder(wanted.parent_path());
+    return ready ? Result<Path>(wanted) : tl::unexpected(ready.error());
+  }
+  const auto folder = api::make_socket_folder(options.env, options.paths.state_dir);
+  return folder ? Result<Path>(*folder / "ckptd.sock") : tl::unexpected(folder.error());
+}
+
+Result<Opened> open_all(const DaemonOptions& options) {
+  Opened opened;
+  auto store = store::Store::open(store_path(options));
+  if (!store) {
+    return tl::unexpected(store.error());
+  }
+  opened.store = std::make_unique<store::Store>(*std::move(store));
+  const Path file = options.paths.state_dir / "registry.db";
+  if (options.rebuild) {
+    if (const Status done = put_aside(file); !done) {
+      return tl::unexpected(done.error());
+    }
+  }
+  std::error_code error;
+  opened.registry_is_new = !std::filesystem::exists(file, error);
+  auto registry = Registry::open(file);
+  if (!registry) {
+    return tl::unexpected(registry.error());
+  }
+  opened.registry = *std::move(registry);
+  const auto runner = opened.store->install_runner(options.runner_executable, CKPT_VERSION);
+  if (!runner) {
+    return tl::unexpected(runner.error());
+  }
+  const SchedulerKind kind = scheduler_kind(options);
+  scheduler::SchedulerConfig config;
+  config.kind = kind;
+  config.state_dir = options.paths.state_dir / "local";
+  config.env = client_environment(options.env);
+  opened.scheduler = scheduler::make_scheduler(config);
+  opened.scheduler_version = opened.scheduler->version();
+  opened.engine = {options.config.text("engine.dmtcp.root"),
+                   options.config.text("engine.criu.path"),
+                   runner->string()};
+  opened.engines = look_at_engines(opened.engine);
+  opened.under_systemd = !variable(options.env, "NOTIFY_SOCKET").empty();
+
+  ReconcilerConfig& out = opened.reconciler;
+  out.limits.lease = options.config.duration("limits.lease");
+  out.limits.absence = options.config.duration("limits.absence");
+  out.limits.submit_patience = options.config.duration("limits.submit_patience");
+  out.limits.submit_retry = options.config.duration("limits.submit_retry");
+  out.limits.act_repeat = options.config.duration("limits.act_repeat");
+  out.poll = poll_times(options.config, kind);
+  out.runner = runner->string();
+  out.env = config.env;
+  out.state_dir = options.paths.state_dir.string();
+  if (!opened.engine.dmtcp_root.empty()) {
+    out.exports["CKPT_DMTCP_ROOT"] = opened.engine.dmtcp_root;
+  }
+  if (!opened.engine.criu.empty()) {
+    out.exports["CKPT_CRIU"] = opened.engine.criu;
+  }
+  return opened;
+}
+
+Result<api::StatusView>
+complete_status(api::StatusView view, const Opened& opened, Reconciler& reconciler) {
+  const Sightings& seen = reconciler.sightings();
+  view.scheduler.kind = opened.scheduler->kind();
+  view.scheduler.version = opened.scheduler_version;
+  view.scheduler.up = !seen.outage;
+  view.scheduler.detail = seen.outage ? seen.outage->message : "";
+  view.scheduler.asked_at = seen.answered_at;
+  view.engines = opened.engines;
+  view.store.path = opened.store->root().string();
+  if (const auto space = space_of(opened.store->root())) {
+    view.store.filesystem = space->filesystem;
+    view.store.available_bytes = space->available_bytes;
+    view.store.total_bytes = space->total_bytes;
+  } else {
+    view.degraded.push_back(
+        {"store_unusable", space.error().message, space.error().advice, std::nullopt});
+  }
+  if (seen.outage) {
+    view.degraded.push_back({"scheduler_down",
+                             "the scheduler does not answer: " + seen.outage->message,
+                             "jobs that run go on; new ones start when it answers",
+                             seen.outage_since});
+  }
+  const auto counts = opened.registry->count_by_state();
+  const auto last = opened.registry->last_seq();
+  if (!counts || !last) {
+    return tl::unexpected(counts ? last.error() : counts.error());
+  }
+  for (const auto& [state, count] : *counts) {
+    view.jobs[std::string(word(state))] = count;
+  }
+  view.last_event_seq = *last;
+  view.health = view.degraded.empty() ? "ok" : "degraded";
+  return view;
+}
+
+} // namespace ckpt::daemon

@@ -1,0 +1,239 @@
+#include "daemon/views.hpp"
+
+#include "core/domain/machines.hpp"
+#include "core/domain/timing.hpp"
+
+#include <algorithm>
+
+namespace ckpt::daemon {
+namespace {
+
+api::AttemptView attempt_view(const JobModel& model, const AttemptRow& row) {
+  api::AttemptView view;
+  view.n = row.n;
+  view.job = model.job.id;
+  view.scheduler_job_id = row.scheduler_job_id;
+  view.restart_count = row.restart_count;
+  view.node = row.node;
+  view.state = row.state;
+  view.reason = row.reason;
+  view.end_reason = row.end_reason;
+  for (const SubmissionRow& submission : model.submissions) {
+    if (submission.token == row.token) {
+      view.submitted_at = submission.submitted_at.value_or(submission.intended_at);
+    }
+  }
+  view.started_at = row.started_at;
+  view.ended_at = row.ended_at;
+  view.walltime_ends_at = row.walltime_ends_at;
+  if (row.started_from) {
+    view.started_from = GenerationRef{model.job.id, *row.started_from};
+  }
+  view.engine = row.engine;
+  view.engine_version = row.engine_version;
+  view.exit_code = row.exit_code;
+  view.signal = row.signal;
+  return view;
+}
+
+/// What waits for its runner: a submission without a claim, or a requeue of one.
+std::optional<api::AttemptView> waiting_view(const JobModel& model, const ViewContext& context) {
+  const SubmissionRow* open = model.open_submission();
+  if (open == nullptr || is_final(model.job.state)) {
+    return std::nullopt;
+  }
+  const AttemptRow* newest = model.newest_attempt();
+  const bool claimed = newest != nullptr && newest->token == open->token;
+  const int seen_count = context.allocation != nullptr ? context.allocation->restart_count : 0;
+  if (claimed && (newest->live() || seen_count <= newest->restart_count)) {
+    return std::nullopt;
+  }
+  api::AttemptView view;
+  view.n = AttemptId{static_cast<std::int64_t>(model.attempts.size()) + 1};
+  view.job = model.job.id;
+  view.scheduler_job_id = open->scheduler_job_id.value_or(SchedulerJobId{});
+  view.restart_count = seen_count;
+  view.submitted_at = open->submitted_at.value_or(open->intended_at);
+  view.state = AttemptState::submitted;
+  view.reason = context.waits_for;
+  if (context.allocation != nullptr) {
+    view.reason = context.allocation->reason;
+    view.node = context.allocation->node;
+    const bool waits = context.allocation->state == AllocationState::pending ||
+                       context.allocation->state == AllocationState::held;
+    view.state = waits ? AttemptState::pending : AttemptState::starting;
+  }
+  return view;
+}
+
+/// The newest sealed generation on the lineage of the newest attempt.
+const GenerationRow* newest_good(const JobModel& model) {
+  const GenerationRow* best = nullptr;
+  for (const auto& [id, row] : model.generations) {
+    if (row.state == GenerationState::sealed) {
+      best = &row;
+    }
+  }
+  const AttemptRow* newest = model.newest_attempt();
+  while (best != nullptr && newest != nullptr && newest->started_from) {
+    // Behind a rollback, what is newer than the start and was not written since is off the lineage.
+    const auto behind = model.generations.find(*newest->started_from);
+    if (best->attempt == newest->n || behind == model.generations.end() ||
+        behind->second.state != GenerationState::sealed) {
+      break;
+    }
+    return &behind->second;
+  }
+  return best;
+}
+
+api::AccountingView accounting(const JobModel& model, TimePoint now) {
+  api::AccountingView total;
+  for (std::size_t i = 0; i < model.attempts.size(); ++i) {
+    const AttemptRow& row = model.attempts[i];
+    total.checkpoint += row.blocked;
+    if (!row.started_at) {
+      continue;
+    }
+    const TimePoint end = row.ended_at.value_or(now);
+    total.run += end - *row.started_at;
+    const bool result =
+        row.end_reason == EndReason::completed || row.end_reason == EndReason::failed || row.live();
+    if (!result) {
+      total.lost += end - row.last_frozen_at.value_or(*row.started_at);
+    }
+  }
+  for (const SubmissionRow& submission : model.submissions) {
+    TimePoint from = submission.intended_at;
+    for (const AttemptRow& row : model.attempts) {
+      if (row.token == submission.token) {
+        total.queue += std::max(row.claimed_at - from, Duration{0});
+        from = row.ended_at.value_or(now);
+      }
+    }
+    if (submission.open() && (model.attempts.empty() || !model.attempts.back().live())) {
+      total.queue += std::max(now - from, Duration{0});
+    }
+  }
+  return total;
+}
+
+void next_checkpoint_of(const JobModel& model, TimePoint now, api::JobView& view) {
+  const AttemptRow* row = model.newest_attempt();
+  if (row == nullptr || !row->live() || !row->started_at || model.job.state != JobState::running) {
+    return;
+  }
+  RunFacts facts;
+  facts.now = now - *row->started_at;
+  if (row->walltime_ends_at) {
+    facts.allocation_end = *row->walltime_ends_at - *row->started_at;
+    facts.time_limit = facts.allocation_end;
+  }
+  for (const auto& [id, generation] : model.generations) {
+    if (generation.state != GenerationState::sealed || !generation.sealed_at) {
+      continue;
+    }
+    facts.proven = true;
+    facts.costs.last_blocked = generation.blocked;
+    const Duration took =
+        *generation.sealed_at - generation.frozen_at.value_or(*generation.sealed_at);
+    facts.costs.slowest_freeze_to_sealed =
+        std::max(facts.costs.slowest_freeze_to_sealed.value_or(Duration{0}), took);
+    if (generation.attempt == row->n) {
+      facts.last_frozen = generation.frozen_at.value_or(*generation.sealed_at) - *row->started_at;
+      facts.last_try_ended = *generation.sealed_at - *row->started_at;
+    }
+  }
+  if (const auto next = next_checkpoint(model.job.policy, facts)) {
+    view.next_checkpoint_at = *row->started_at + next->at;
+    view.next_checkpoint_trigger = next->trigger;
+  }
+}
+
+} // namespace
+
+std::vector<api::AttemptView> attempt_views(const JobModel& model, const ViewContext& context) {
+  std::vector<api::AttemptView> views;
+  for (const AttemptRow& row : model.attempts) {
+    views.push_back(attempt_view(model, row));
+  }
+  if (auto waiting = waiting_view(model, context)) {
+    views.push_back(*std::move(waiting));
+  }
+  return views;
+}
+
+api::GenerationView generation_view(const JobModel& model, const GenerationRow& row) {
+  api::GenerationView view;
+  view.id = row.id;
+  view.job = model.job.id;
+  view.state = row.state;
+  view.trigger = row.trigger;
+  view.reason = row.reason;
+  view.attempt = row.attempt;
+  view.parent = row.parent;
+  view.requested_at = row.requested_at;
+  view.frozen_at = row.frozen_at;
+  view.sealed_at = row.sealed_at;
+  view.bytes = row.bytes;
+  view.stored_bytes = row.stored_bytes;
+  view.blocked = row.blocked;
+  view.engine = row.engine;
+  view.engine_version = row.engine_version;
+  view.host = row.host;
+  view.pinned = row.pinned;
+  return view;
+}
+
+api::JobView job_view(const JobModel& model, const ViewContext& context) {
+  const JobRow& job = model.job;
+  api::JobView view;
+  view.id = job.id;
+  view.name = job.name;
+  view.state = job.state;
+  view.reason =
+      job.reason.empty() && job.state == JobState::queued ? context.waits_for : job.reason;
+  view.scheduler = job.scheduler;
+  view.engine_wish = job.engine_wish;
+  view.engine = job.engine;
+  view.created_at = job.created_at;
+  view.ended_at = job.ended_at;
+  view.exit_code = job.exit_code;
+  view.signal = job.signal;
+  view.tags = job.policy.tags;
+  view.policy = job.policy;
+  view.argv = job.argv;
+  view.cwd = job.cwd;
+  view.stdout_path = context.stdout_path;
+  view.stderr_path = context.stderr_path;
+  auto attempts = attempt_views(model, context);
+  view.attempts_count = static_cast<int>(model.attempts.size());
+  view.restarts_count = std::max(view.attempts_count - 1, 0);
+  if (!attempts.empty()) {
+    view.current_attempt = std::move(attempts.back());
+  }
+  view.generations_count = static_cast<int>(
+      std::count_if(model.generations.begin(), model.generations.end(), [](const auto& entry) {
+        return entry.second.state == GenerationState::sealed;
+      }));
+  if (const GenerationRow* best = newest_good(model)) {
+    view.latest_generation = generation_view(model, *best);
+  }
+  next_checkpoint_of(model, context.now, view);
+  view.accounting = accounting(model, job.ended_at.value_or(context.now));
+  view.warnings = job.warnings;
+  return view;
+}
+
+api::EventView event_view(const StoredEvent& event) {
+  return {event.seq,
+          event.row.at,
+          event.row.type,
+          event.job,
+          event.row.attempt,
+          event.row.generation,
+          event.row.message,
+          event.row.by};
+}
+
+} // namespace ckpt::daemon

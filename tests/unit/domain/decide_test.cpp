@@ -1,0 +1,382 @@
+#include "core/domain/decide.hpp"
+
+#include <doctest/doctest.h>
+
+#include <functional>
+
+using namespace ckpt;
+using Sight = AllocationFacts::Sight;
+
+namespace {
+
+const MonoTime kNow{hours{10}};
+const DecideLimits kLimits;
+
+/// A job whose first allocation runs and whose runner lives.
+JobFacts running() {
+  JobFacts facts;
+  facts.state = JobState::running;
+  facts.submission = SubmissionFacts{SubmissionToken{"t"},
+                                     SubmissionFacts::State::submitted,
+                                     SchedulerJobId{"12"},
+                                     std::nullopt,
+                                     ""};
+  facts.allocation.sight = Sight::present;
+  facts.allocation.answered_at = kNow;
+  Allocation allocation;
+  allocation.id = SchedulerJobId{"12"};
+  allocation.state = AllocationState::running;
+  facts.allocation.allocation = allocation;
+  AttemptFacts attempt;
+  attempt.id = AttemptId{1};
+  attempt.token = SubmissionToken{"t"};
+  attempt.program_ran = true;
+  facts.attempt = attempt;
+  return facts;
+}
+
+struct Row {
+  const char* what;
+  std::function<void(JobFacts&)> change;
+  std::vector<ActionKind> kinds;
+  std::optional<JobEventType> event = {};
+};
+
+void set_state(JobFacts& f, AllocationState state, int restart_count = 0) {
+  f.allocation.allocation->state = state;
+  f.allocation.allocation->restart_count = restart_count;
+}
+
+const std::vector<Row> kRows{
+    {"it runs", [](JobFacts&) {}, {ActionKind::nothing}},
+    {"new job", [](JobFacts& f) { f = JobFacts{}; }, {ActionKind::submit}},
+    {"held by the user before it was submitted",
+     [](JobFacts& f) {
+       f = JobFacts{};
+       f.wishes.hold = true;
+     },
+     {ActionKind::nothing}},
+    {"the scheduler refused the first one",
+     [](JobFacts& f) {
+       f.attempt.reset();
+       f.submission->state = SubmissionFacts::State::refused;
+     },
+     {ActionKind::transition},
+     JobEventType::failed},
+    {"the scheduler refused a later one",
+     [](JobFacts& f) { f.submission->state = SubmissionFacts::State::refused; },
+     {ActionKind::transition},
+     JobEventType::parked},
+    {"unknown outcome, not asked since",
+     [](JobFacts& f) {
+       f.submission->state = SubmissionFacts::State::outcome_unknown;
+       f.submission->tried_at = kNow - minutes{10};
+       f.allocation = {};
+     },
+     {ActionKind::look_for_token}},
+    {"unknown outcome, absent but sbatch may still be at it",
+     [](JobFacts& f) {
+       f.submission->state = SubmissionFacts::State::outcome_unknown;
+       f.submission->tried_at = kNow - seconds{30};
+       f.allocation = {};
+       f.allocation.sight = Sight::absent;
+       f.allocation.answered_at = kNow;
+     },
+     {ActionKind::look_for_token}},
+    {"unknown outcome, absent after sbatch's time-out",
+     [](JobFacts& f) {
+       f.submission->state = SubmissionFacts::State::outcome_unknown;
+       f.submission->tried_at = kNow - minutes{10};
+       f.allocation = {};
+       f.allocation.sight = Sight::absent;
+       f.allocation.answered_at = kNow;
+     },
+     {ActionKind::submit}},
+    {"completed, whatever the scheduler shows",
+     [](JobFacts& f) {
+       f.attempt->ended = EndReason::completed;
+       f.allocation.sight = Sight::no_answer;
+     },
+     {ActionKind::transition},
+     JobEventType::completed},
+    {"the runner's word beats CANCELLED when the program had ended before",
+     [](JobFacts& f) {
+       f.attempt->ended = EndReason::failed;
+       set_state(f, AllocationState::cancelled);
+     },
+     {ActionKind::transition},
+     JobEventType::failed},
+    {"cancelled outside",
+     [](JobFacts& f) { set_state(f, AllocationState::cancelled); },
+     {ActionKind::transition},
+     JobEventType::cancelled},
+    {"cancelled outside, after the runner's interrupted end",
+     [](JobFacts& f) {
+       f.attempt->ended = EndReason::interrupted;
+       set_state(f, AllocationState::cancelled);
+     },
+     {ActionKind::transition},
+     JobEventType::cancelled},
+    {"over without a last word: the lease has not been watched",
+     [](JobFacts& f) { set_state(f, AllocationState::node_fail); },
+     {ActionKind::nothing}},
+    {"over without a last word: the lease moved a moment ago",
+     [](JobFacts& f) {
+       set_state(f, AllocationState::node_fail);
+       f.attempt->lease_still_since = kNow - seconds{59};
+     },
+     {ActionKind::nothing}},
+    {"over without a last word, and the lease ran out",
+     [](JobFacts& f) {
+       set_state(f, AllocationState::node_fail);
+       f.attempt->lease_still_since = kNow - seconds{60};
+     },
+     {ActionKind::mark_lost}},
+    {"over after walltime, the requeue did not come",
+     [](JobFacts& f) {
+       f.attempt->ended = EndReason::walltime;
+       set_state(f, AllocationState::timeout);
+     },
+     {ActionKind::requeue}},
+    {"likewise, requeue not allowed",
+     [](JobFacts& f) {
+       f.attempt->ended = EndReason::walltime;
+       set_state(f, AllocationState::timeout);
+       f.allocation.allocation->requeue_allowed = false;
+     },
+     {ActionKind::close_submission, ActionKind::submit}},
+    {"likewise, the policy says park",
+     [](JobFacts& f) {
+       f.attempt->ended = EndReason::walltime;
+       f.policy.at_walltime = AtWalltime::park;
+     },
+     {ActionKind::transition},
+     JobEventType::parked},
+    {"a newer restart count is in sight: no act of ours",
+     [](JobFacts& f) {
+       f.attempt->ended = EndReason::walltime;
+       set_state(f, AllocationState::running, 1);
+     },
+     {ActionKind::nothing}},
+    {"BeginTime after our requeue",
+     [](JobFacts& f) {
+       f.attempt->ended = EndReason::walltime;
+       f.attempt->requeue_intent = true;
+       set_state(f, AllocationState::pending, 1);
+       f.allocation.allocation->reason = "BeginTime";
+     },
+     {ActionKind::start_now}},
+    {"BeginTime that is not ours",
+     [](JobFacts& f) {
+       f.attempt->ended = EndReason::requeued;
+       set_state(f, AllocationState::pending, 1);
+       f.allocation.allocation->reason = "BeginTime";
+     },
+     {ActionKind::nothing}},
+    {"the answer is older than the attempt",
+     [](JobFacts& f) {
+       f.attempt->restart_count = 1;
+       set_state(f, AllocationState::timeout, 0);
+     },
+     {ActionKind::nothing}},
+    {"absent once",
+     [](JobFacts& f) {
+       f.allocation = {};
+       f.allocation.sight = Sight::absent;
+       f.allocation.absent_answers = 1;
+       f.allocation.absent_since = f.allocation.answered_at = kNow;
+       f.attempt->lease_still_since = kNow - hours{1};
+     },
+     {ActionKind::nothing}},
+    {"absent twice, far enough apart, but the lease lives",
+     [](JobFacts& f) {
+       f.allocation = {};
+       f.allocation.sight = Sight::absent;
+       f.allocation.absent_answers = 2;
+       f.allocation.absent_since = kNow - seconds{60};
+       f.allocation.answered_at = kNow;
+       f.attempt->lease_still_since = kNow - seconds{5};
+     },
+     {ActionKind::nothing}},
+    {"absent twice, far enough apart, and the lease ran out",
+     [](JobFacts& f) {
+       f.allocation = {};
+       f.allocation.sight = Sight::absent;
+       f.allocation.absent_answers = 2;
+       f.allocation.absent_since = kNow - seconds{60};
+       f.allocation.answered_at = kNow;
+       f.attempt->lease_still_since = kNow - seconds{61};
+     },
+     {ActionKind::mark_lost}},
+    {"no answer",
+     [](JobFacts& f) {
+       f.allocation = {};
+       f.allocation.sight = Sight::no_answer;
+     },
+     {ActionKind::nothing}},
+    {"held outside after an attempt",
+     [](JobFacts& f) {
+       f.attempt->ended = EndReason::requeued;
+       set_state(f, AllocationState::held, 1);
+     },
+     {ActionKind::transition},
+     JobEventType::parked},
+    {"held before any attempt: the user's own --hold",
+     [](JobFacts& f) {
+       f.attempt.reset();
+       set_state(f, AllocationState::held);
+     },
+     {ActionKind::nothing}},
+    {"too many restarts",
+     [](JobFacts& f) {
+       f.attempt->ended = EndReason::walltime;
+       set_state(f, AllocationState::timeout);
+       f.counts.restarts = 100;
+     },
+     {ActionKind::transition},
+     JobEventType::parked},
+    {"ran as long as the policy allows",
+     [](JobFacts& f) {
+       f.attempt->ended = EndReason::walltime;
+       set_state(f, AllocationState::timeout);
+       f.policy.total_time = hours{5};
+       f.counts.run_time = hours{5};
+     },
+     {ActionKind::transition},
+     JobEventType::parked},
+    {"loop guard",
+     [](JobFacts& f) {
+       f.attempt->ended = EndReason::interrupted;
+       set_state(f, AllocationState::failed);
+       f.counts.fruitless_in_a_row = 3;
+     },
+     {ActionKind::transition},
+     JobEventType::parked},
+    {"stop while it runs", [](JobFacts& f) { f.wishes.stop = true; }, {ActionKind::stop_order}},
+    {"stop, ordered and rung a moment ago",
+     [](JobFacts& f) {
+       f.wishes.stop = true;
+       f.done.stop_order_given = true;
+       f.done.rung_at = kNow;
+     },
+     {ActionKind::nothing}},
+    {"stop while the next allocation waits",
+     [](JobFacts& f) {
+       f.wishes.stop = true;
+       f.attempt->ended = EndReason::walltime;
+       set_state(f, AllocationState::pending, 1);
+     },
+     {ActionKind::cancel_allocation}},
+    {"stop, and what waited is cancelled",
+     [](JobFacts& f) {
+       f.wishes.stop = true;
+       f.attempt->ended = EndReason::walltime;
+       set_state(f, AllocationState::cancelled, 1);
+     },
+     {ActionKind::transition},
+     JobEventType::parked},
+    {"cancel while it runs",
+     [](JobFacts& f) { f.wishes.cancel = true; },
+     {ActionKind::cancel_allocation}},
+    {"cancel, with a scheduler that is down: asked all the same",
+     [](JobFacts& f) {
+       f.wishes.cancel = true;
+       f.allocation = {};
+       f.allocation.sight = Sight::no_answer;
+     },
+     {ActionKind::cancel_allocation}},
+    {"cancel, asked a moment ago",
+     [](JobFacts& f) {
+       f.wishes.cancel = true;
+       f.done.cancelled_at = kNow - seconds{1};
+     },
+     {ActionKind::nothing}},
+    {"cancel, and it is over",
+     [](JobFacts& f) {
+       f.wishes.cancel = true;
+       set_state(f, AllocationState::cancelled);
+     },
+     {ActionKind::transition},
+     JobEventType::cancelled},
+    {"cancel never waits for a lease, and never lets it go on",
+     [](JobFacts& f) {
+       f.wishes.cancel = true;
+       f.attempt->ended = EndReason::walltime;
+       set_state(f, AllocationState::timeout);
+     },
+     {ActionKind::transition},
+     JobEventType::cancelled},
+    {"a second allocation",
+     [](JobFacts& f) { f.allocation.surplus = {SchedulerJobId{"13"}}; },
+     {ActionKind::cancel_allocation, ActionKind::nothing}},
+    {"final is final",
+     [](JobFacts& f) {
+       f.state = JobState::cancelled;
+       f.submission.reset();
+     },
+     {ActionKind::nothing}},
+    {"parked stays parked",
+     [](JobFacts& f) {
+       f.state = JobState::parked;
+       f.submission.reset();
+       f.attempt->ended = EndReason::walltime;
+     },
+     {ActionKind::nothing}},
+    {"restarted: the old attempt's last word does not park it again",
+     [](JobFacts& f) {
+       f.state = JobState::queued;
+       f.submission.reset();
+       f.attempt->ended = EndReason::stopped;
+     },
+     {ActionKind::submit}},
+    {"the program could not be started, the first time",
+     [](JobFacts& f) { f.attempt->ended = EndReason::launch_failed; },
+     {ActionKind::transition},
+     JobEventType::parked},
+};
+
+} // namespace
+
+TEST_CASE("decide: one row a situation") {
+  for (const Row& row : kRows) {
+    CAPTURE(row.what);
+    JobFacts facts = running();
+    row.change(facts);
+    const auto actions = decide(facts, kNow, kLimits);
+    std::vector<ActionKind> kinds;
+    for (const Action& action : actions) {
+      kinds.push_back(action.kind);
+      CHECK_FALSE(action.reason.empty());
+    }
+    CHECK(kinds == row.kinds);
+    CHECK(actions.back().event == row.event);
+  }
+}
+
+TEST_CASE("decide: whatever is seen, a wish to cancel never runs it again, nor two acts at once") {
+  for (const AllocationState state : Words<AllocationState>::kAll) {
+    for (const int count : {0, 1}) {
+      for (int end = -1; end < static_cast<int>(Words<EndReason>::kAll.size()); ++end) {
+        for (const bool cancel : {false, true}) {
+          JobFacts facts = running();
+          set_state(facts, state, count);
+          facts.wishes.cancel = cancel;
+          if (end >= 0) {
+            facts.attempt->ended = Words<EndReason>::kAll.at(static_cast<std::size_t>(end));
+          }
+          int runs = 0;
+          for (const Action& action : decide(facts, kNow, kLimits)) {
+            const bool again =
+                action.kind == ActionKind::submit || action.kind == ActionKind::requeue;
+            runs += again ? 1 : 0;
+            CHECK_FALSE((again && !is_over(state)));
+            CHECK_FALSE((again && state == AllocationState::cancelled));
+            CHECK_FALSE((again && count > 0));
+            CHECK_FALSE((again && end < 0));
+          }
+          CHECK(runs <= (cancel ? 0 : 1));
+        }
+      }
+    }
+  }
+}
