@@ -41,45 +41,6 @@ tl::unexpected<Error> failed(const std::string& code,
   return fail(ErrorClass::failed, code, message, advice, outcome);
 }
 
-// The pid that a process has in its own, innermost namespace.
-int inner_pid(pid_t pid) {
-  constexpr std::string_view kLabel = "NSpid:";
-  const auto status = read_file("/proc/" + std::to_string(pid) + "/status", 65536);
-  for (const std::string& line : status ? split_lines(*status) : std::vector<std::string>{}) {
-    if (line.starts_with(kLabel)) {
-      return std::atoi(line.c_str() + line.find_last_of(" \t"));
-    }
-  }
-  return 0;
-}
-
-std::uint64_t bytes_in(const Path& folder) {
-  std::uint64_t sum = 0;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    sum += entry.file_size(error);
-  }
-  return sum;
-}
-
-/// Whether something still moves.
-class Progress {
-public:
-  explicit Progress(std::optional<Duration> limit) : limit_(limit) {}
-  bool stalled(std::uint64_t measure) {
-    if (measure != last_) {
-      last_ = measure;
-      since_ = now();
-    }
-    return limit_ && now() - since_ > *limit_;
-  }
-
-private:
-  std::optional<Duration> limit_;
-  std::uint64_t last_ = 0;
-  MonoTime since_ = now();
-};
-
 } // namespace
 
 CriuSession::CriuSession(SessionPlan plan, ProcessInfo outer, Fd control, Fd interrupted)
@@ -116,27 +77,8 @@ CriuSession::start(const SessionPlan& plan,
       plan, dmtcp::process_or_pid(*pid), std::move(channel->first), std::move(interrupted)));
 }
 
-CriuSession::Tree CriuSession::tree() const {
-  Tree tree;
-  std::set<pid_t> helpers;
-  for (ProcessInfo& process : process_tree(outer_.pid)) {
-    if (process.pid == outer_.pid) {
-      continue;
-    }
-    if (process.ppid == outer_.pid) {
-      tree.init = std::move(process);
-      continue;
-    }
-    const int helper = helper_in_namespace_;
-    const bool is_helper = helpers.contains(process.ppid) ||
-                           (helper != 0 && tree.init && process.ppid == tree.init->pid &&
-                            inner_pid(process.pid) == helper);
-    if (is_helper) {
-      helpers.insert(process.pid);
-    }
-    (is_helper ? tree.helpers : tree.program).push_back(std::move(process));
-  }
-  return tree;
+Tree CriuSession::tree() const {
+  return look_below(outer_.pid, helper_in_namespace_);
 }
 
 std::vector<ProcessInfo> CriuSession::program_processes() const {

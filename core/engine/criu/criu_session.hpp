@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/engine/criu/channel.hpp"
+#include "core/engine/criu/watch.hpp"
 #include "core/engine/engine.hpp"
 
 #include <atomic>
@@ -47,11 +48,6 @@ public:
 private:
   CriuSession(SessionPlan plan, ProcessInfo outer, Fd control, Fd interrupted);
 
-  struct Tree {
-    std::optional<ProcessInfo> init;
-    std::vector<ProcessInfo> program;
-    std::vector<ProcessInfo> helpers;
-  };
   Tree tree() const;
 
   /// Next message within `tick`; nothing at its end. `interrupted`, `engine_dead`.

@@ -272,3 +272,31 @@ TEST_CASE("a file lock and a deleted file are carried along") {
     CHECK(status->code == 0); // 3: the lock was free
   });
 }
+
+TEST_CASE("Slurm's TERM to every process does not spoil a checkpoint in flight") {
+  with_criu([](EngineUnderTest& engine) {
+    JobFixture job(engine, kEndless);
+    auto request = job.next_attempt();
+    request.shield_term = true;
+    auto session = engine.engine->launch(request);
+    REQUIRE_MESSAGE(session, text_of(session));
+    REQUIRE(wait_until([&] { return file_length(job.out()) > 20; }));
+    auto checkpoint = plain_request();
+    std::size_t reached = 0;
+    checkpoint.while_frozen = [&] {
+      for (const ProcessInfo& process : process_tree((*session)->root_pid())) {
+        reached += signal_process(process, SIGTERM) ? 1 : 0;
+      }
+      return Status{};
+    };
+    const auto images = (*session)->checkpoint(checkpoint);
+    REQUIRE_MESSAGE(images, text_of(images));
+    CHECK(reached >= 5); // outer, init, program, criu, its script
+    const auto length = file_length(job.out());
+    CHECK(wait_until([&] { return file_length(job.out()) > length + 50; }));
+    end(job, **session);
+    auto again = job.restart(images->images);
+    REQUIRE_MESSAGE(again, text_of(again));
+    end(job, **again);
+  });
+}
