@@ -15,21 +15,13 @@ using store::JobEventKind;
 std::string batch_script(const std::string& runner,
                          const Path& job_folder,
                          const SubmissionToken& token,
-                         SchedulerKind scheduler,
                          const std::map<std::string, std::string>& exports) {
   std::string script = "#!/bin/sh\n";
   for (const auto& [name, value] : exports) {
     script += "export " + name + "=" + shell_quote(value) + "\n";
   }
   script += "exec " +
-            shell_join({runner,
-                        "run",
-                        "--job",
-                        job_folder.string(),
-                        "--token",
-                        token.value,
-                        "--scheduler",
-                        std::string(word(scheduler))}) +
+            shell_join({runner, "run", "--job", job_folder.string(), "--token", token.value}) +
             "\n";
   return script;
 }
@@ -201,8 +193,7 @@ Status Reconciler::prepare_submission(LiveJob& job, const SubmissionToken& token
     return written;
   }
   const auto script = job.folder.prepare_submission(
-      token,
-      batch_script(config_.runner, job.folder.path(), token, row.scheduler, config_.exports));
+      token, batch_script(config_.runner, job.folder.path(), token, config_.exports));
   return script ? Status{} : tl::unexpected(script.error());
 }
 
@@ -269,6 +260,13 @@ void Reconciler::close_submission(LiveJob& job, const Action& action) {
   event.kind = JobEventKind::token_revoked;
   event.token = action.token;
   event.reason = action.reason;
+  const AttemptRow* newest = job.model.newest_attempt();
+  if (newest == nullptr || newest->token != *action.token) {
+    // No runner has begun: what the batch script said is the only evidence there is.
+    const auto log = read_file(job.folder.submission_dir(*action.token) / "batch.log");
+    const auto lines = log ? split_lines(*log) : std::vector<std::string>{};
+    event.reason += lines.empty() ? "" : "; it said: " + lines.back().substr(0, 300);
+  }
   event.by = "daemon";
   record(job, event);
 }

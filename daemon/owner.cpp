@@ -81,7 +81,9 @@ std::optional<bool> dead(const Owner& owner, const OwnerIdentity& self) {
     return true;
   }
   const auto process = process_info(static_cast<pid_t>(owner.pid));
-  return !process || process->start_ticks != owner.start_ticks;
+  // A zombie that nobody has reaped yet owns nothing any more.
+  return !process || process->state == 'Z' || process->state == 'X' ||
+         process->start_ticks != owner.start_ticks;
 }
 
 tl::unexpected<Error> taken(const Owner& owner) {

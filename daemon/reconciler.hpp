@@ -133,7 +133,6 @@ private:
 std::string batch_script(const std::string& runner,
                          const Path& job_folder,
                          const SubmissionToken& token,
-                         SchedulerKind scheduler,
                          const std::map<std::string, std::string>& exports);
 
 } // namespace ckpt::daemon

@@ -29,8 +29,8 @@ Status check_program(const JobSpec& spec) {
 
 /// Only what is certain on this machine: compute nodes may have engines that it has not. The local
 /// scheduler runs here, so here the engine must be there.
-Status check_engine(const JobSpec& spec, const engine::EngineConfig& config) {
-  const engine::ProgramInfo program{spec.argv, spec.env, spec.cwd, spec.app};
+Status check_engine(const JobSpec& spec, const Policy& policy, const engine::EngineConfig& config) {
+  const engine::ProgramInfo program{spec.argv, spec.env, spec.cwd, spec.app, policy.ckpt_files};
   const auto facts = engine::inspect_executable(spec.argv.front(), spec.env, spec.cwd);
   if (spec.engine == EngineWish::dmtcp && facts && facts->elf && !facts->dynamic) {
     return fail(ErrorClass::refused,
@@ -91,7 +91,7 @@ Status Commands::check_submit(const api::SubmitRequest& request) {
   if (const Status program = check_program(spec); !program && spec.modules.empty()) {
     return program; // a module may bring the program along
   }
-  if (const Status fits = check_engine(spec, config_.engine); !fits) {
+  if (const Status fits = check_engine(spec, request.policy, config_.engine); !fits) {
     return fits;
   }
   const auto& root = reconciler_.ports().store.root();

@@ -97,7 +97,11 @@ public:
 /// can be killed and started again.
 class World {
 public:
-  World() : store_(*store::Store::open(folder_.path() / "store")), scheduler(clock) {
+  World() : World(Path{}) {}
+  /// In a folder that outlives it.
+  explicit World(const Path& folder)
+      : root_(folder.empty() ? own_folder_.path() : folder),
+        store_(*store::Store::open(root_ / "store")), scheduler(clock) {
     start_daemon();
   }
 
@@ -106,10 +110,10 @@ public:
     commands.reset();
     registry.reset();
     if (rebuild) {
-      std::filesystem::remove(folder_.path() / "registry.db");
-      std::filesystem::remove(folder_.path() / "registry.db-wal");
+      std::filesystem::remove(root_ / "registry.db");
+      std::filesystem::remove(root_ / "registry.db-wal");
     }
-    auto opened = Registry::open(folder_.path() / "registry.db");
+    auto opened = Registry::open(root_ / "registry.db");
     REQUIRE(opened);
     registry = *std::move(opened);
     ReconcilerConfig config;
@@ -186,7 +190,8 @@ public:
   }
 
 private:
-  TempFolder folder_;
+  TempFolder own_folder_;
+  Path root_;
   InlineExecutor executor_;
   store::Store store_;
 
