@@ -52,7 +52,6 @@ Result<Context> read_context(const std::vector<std::string>& arguments,
                              const std::map<std::string, std::string>& env) {
   Context context;
   context.env = env;
-  context.own_arguments = arguments;
   for (std::size_t i = 0; i + 1 < arguments.size(); i += 2) {
     if (arguments[i] == "--job") {
       context.job_path = arguments[i + 1];
@@ -68,16 +67,15 @@ Result<Context> read_context(const std::vector<std::string>& arguments,
                 "usage: ckpt-runner run --job FOLDER --token TOKEN",
                 "batch scripts made by ckptd call it; nobody needs to by hand");
   }
-  if (const std::string local = value_of(env, "CKPT_LOCAL_JOB_ID"); !local.empty()) {
-    context.scheduler = SchedulerKind::local;
-    context.scheduler_job_id.value = local;
-    context.restart_count = number_of(value_of(env, "CKPT_LOCAL_RESTART_COUNT"));
-    context.local_state_dir = value_of(env, "CKPT_LOCAL_STATE");
-  } else if (const std::string slurm = value_of(env, "SLURM_JOB_ID"); !slurm.empty()) {
-    context.scheduler = SchedulerKind::slurm;
-    context.scheduler_job_id.value = slurm;
-    context.restart_count = number_of(value_of(env, "SLURM_RESTART_COUNT"));
-  } else {
+  // A local attempt can be started from inside a Slurm job; the other way round there is no such
+  // variable.
+  const bool slurm = value_of(env, "CKPT_LOCAL_JOB_ID").empty();
+  context.scheduler = slurm ? SchedulerKind::slurm : SchedulerKind::local;
+  context.scheduler_job_id.value = value_of(env, slurm ? "SLURM_JOB_ID" : "CKPT_LOCAL_JOB_ID");
+  context.restart_count =
+      number_of(value_of(env, slurm ? "SLURM_RESTART_COUNT" : "CKPT_LOCAL_RESTART_COUNT"));
+  context.local_state_dir = value_of(env, "CKPT_LOCAL_STATE");
+  if (context.scheduler_job_id.empty()) {
     return fail(ErrorClass::usage,
                 "bad_arguments",
                 "neither SLURM_JOB_ID nor CKPT_LOCAL_JOB_ID is set: not inside an allocation");

@@ -20,7 +20,6 @@ struct Context {
   int restart_count = 0;
   Path local_state_dir;                   ///< scheduler local: where its records are
   std::map<std::string, std::string> env; ///< of this process
-  std::vector<std::string> own_arguments; ///< to start ourselves again (local requeue)
   Duration lease = seconds{60};           ///< L of the protocol
   Duration look_every = seconds{2};       ///< at orders and at the clock
   Duration ask_scheduler_every = minutes{10};

@@ -92,6 +92,7 @@ private:
   engine::LaunchRequest launch_request() const;
   void on_started(Result<std::unique_ptr<engine::Session>> started);
   void on_start_failed(const Error& error);
+  void note_coordinator();
   Status cut_output_to_start();
 
   // supervisor_checkpoint.cpp

@@ -3,6 +3,7 @@
 #include "core/base/log.hpp"
 #include "core/base/strings.hpp"
 #include "core/domain/protocol.hpp"
+#include "core/store/coordinator.hpp"
 #include "core/store/initial_lengths.hpp"
 #include "runner/predecessors.hpp"
 #include "runner/supervisor.hpp"
@@ -289,6 +290,7 @@ void Supervisor::on_started(Result<std::unique_ptr<engine::Session>> started) {
   journal({.kind = started_from_ ? Kind::program_restarted : Kind::program_started,
            .generation = started_from_,
            .engine = engine_->version().value_or(EngineVersion{})});
+  note_coordinator();
   CheckpointSetting setting{folder_,
                             claim_.attempt,
                             spec_.cwd,
@@ -308,6 +310,17 @@ void Supervisor::on_started(Result<std::unique_ptr<engine::Session>> started) {
   std::vector<store::Order> waiting = std::exchange(waiting_orders_, {});
   for (const store::Order& order : waiting) {
     handle(order);
+  }
+}
+
+// For `ckpt coordinators`: what listens on this node in the user's name.
+void Supervisor::note_coordinator() {
+  if (const auto coordinator = session_->coordinator()) {
+    const auto noted = store::write_coordinator(
+        attempt_, {coordinator->host, coordinator->port, coordinator->pid, coordinator->version});
+    if (!noted) {
+      log::warning(noted.error().message);
+    }
   }
 }
 

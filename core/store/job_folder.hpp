@@ -99,7 +99,6 @@ public:
   Result<Path> fix_output(const std::string& stream, const Path& resolved) const;
   std::optional<Path> output(const std::string& stream) const;
 
-  /// coordinator.json as text in JSON's form; see engine::CoordinatorInfo.
 private:
   Path path_;
 };

@@ -104,7 +104,7 @@ class Demonstration:
         say(f"a program that needs about {STEPS * 0.26:.0f} s, in allocations of {LIMIT_MINUTES} minute(s)")
         reference = self.site.popen(program, STEPS, stdout=open(self.site.root / "reference.out", "w"))
         try:
-            submitted = self.site.ckpt("submit", "--time", f"0:0{LIMIT_MINUTES}:00", "--every", "20s", "--name", "quickstart",
+            submitted = self.site.ckpt("submit", "--time", f"0:0{LIMIT_MINUTES}:00", "--every", "20s", "-J", "quickstart",
                                        "--output", "simulate.out", "--", program, STEPS)
             say((submitted.stdout + submitted.stderr).strip())
             end = time.monotonic() + PATIENCE_SECONDS

@@ -55,8 +55,7 @@ class Site:
         for name in ("CKPT_DMTCP_ROOT", "CKPT_CRIU"):
             if os.environ.get(name):
                 self.env[name] = os.environ[name]
-        if cluster:
-            self.env.update(cluster.env())
+        self.env.update(cluster.env() if cluster else {"CKPTD_SCHEDULER": "local"})
         self.env.update(env or {})
 
     def _make(self, path):

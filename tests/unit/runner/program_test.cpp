@@ -17,28 +17,28 @@ TEST_CASE("output paths are expanded as sbatch does") {
 }
 
 TEST_CASE("the context is read from arguments and environment") {
-  const std::vector<std::string> arguments{"--job", "/s/jobs/j-1", "--token", "abc"};
-  const auto slurm =
-      read_context(arguments, {{"SLURM_JOB_ID", "12"}, {"SLURM_RESTART_COUNT", "3"}});
+  const std::vector<std::string> in_slurm{"--job", "/s/jobs/j-1", "--token", "abc"};
+  const auto slurm = read_context(in_slurm, {{"SLURM_JOB_ID", "12"}, {"SLURM_RESTART_COUNT", "3"}});
   REQUIRE(slurm);
   CHECK(slurm->scheduler == SchedulerKind::slurm);
   CHECK(slurm->scheduler_job_id.value == "12");
   CHECK(slurm->restart_count == 3);
   CHECK(slurm->lease == seconds{60});
   // A local attempt started from inside a Slurm job is still local.
-  const auto local = read_context(arguments,
+  const std::vector<std::string> here{"--job", "/s/jobs/j-1", "--token", "abc"};
+  const auto local = read_context(here,
                                   {{"SLURM_JOB_ID", "12"},
                                    {"CKPT_LOCAL_JOB_ID", "local-2"},
                                    {"CKPT_LOCAL_STATE", "/state"},
                                    {"CKPT_LEASE", "5s"}});
   REQUIRE(local);
-  CHECK(local->scheduler == SchedulerKind::local);
+  CHECK(local->scheduler_job_id.value == "local-2");
   CHECK(local->restart_count == 0);
   CHECK(local->lease == seconds{5});
-  CHECK(read_context(arguments, {}).error().code == "bad_arguments");
+  CHECK(read_context(here, {{"PATH", "/bin"}}).error().code == "bad_arguments");
   CHECK(read_context({"--job", "relative", "--token", "x"}, {{"SLURM_JOB_ID", "1"}}).error().code ==
         "bad_arguments");
-  CHECK_FALSE(read_context(arguments, {{"SLURM_JOB_ID", "1"}, {"CKPT_LEASE", "60"}}));
+  CHECK_FALSE(read_context(in_slurm, {{"SLURM_JOB_ID", "1"}, {"CKPT_LEASE", "60"}}));
 }
 
 TEST_CASE("the program gets the user's environment, today's allocation, and nothing else of ours") {
