@@ -147,7 +147,9 @@ private:
     view.daemon.pid = ::getpid();
     view.daemon.host = host_name();
     view.daemon.uid = ::getuid();
-    view.daemon.cluster = options_.paths.cluster;
+    view.daemon.cluster = opened_.scheduler->kind() == SchedulerKind::local
+                              ? std::string(word(SchedulerKind::local))
+                              : options_.paths.cluster;
     view.daemon.state_dir = options_.paths.state_dir.string();
     std::error_code error;
     if (std::filesystem::exists(options_.paths.config_file, error)) {

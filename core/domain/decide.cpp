@@ -257,8 +257,7 @@ private:
   }
 
   void look(const std::string& why) {
-    Action& action = act(ActionKind::look_for_token, why);
-    action.token = facts_.submission->token;
+    act(ActionKind::look_for_token, why).token = facts_.submission->token;
   }
 
   void outcome_unknown() {
