@@ -18,7 +18,12 @@ public:
   void jobs(const std::vector<api::JobView>& jobs, bool /*all*/) override {
     print(api::list_to_json(jobs));
   }
-  void details(const JobDetails& details) override { print(api::to_json(details.job)); }
+  void details(const JobDetails& details) override {
+    json job = api::to_json(details.job);
+    job["attempts"] = api::list_to_json(details.attempts)["items"];
+    job["generations"] = api::list_to_json(details.generations)["items"];
+    print(job);
+  }
   void acted(const std::vector<api::JobView>& jobs, const std::string& /*done*/) override {
     one_or_list(jobs);
   }

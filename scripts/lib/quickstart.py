@@ -30,9 +30,11 @@ STEPS = 600
 LIMIT_MINUTES = 1
 PATIENCE_SECONDS = 900
 
+# A demonstration is watched; the defaults spare a shared controller.
 CONFIG = '''
 [poll]
-slurm_seconds = 2
+pending = "2s"
+running = "10s"
 '''
 
 started = time.monotonic()
@@ -82,14 +84,14 @@ class Demonstration:
 
     def tell(self, job):
         """Says what is new since the last look."""
-        for attempt in self.site.json("show", job, "--attempts")["items"]:
+        for attempt in self.site.job(job)["attempts"]:
             key = ("attempt", attempt["n"], attempt["state"] == "ended")
             if attempt["n"] and attempt.get("node") and key not in self.told:
                 self.told.add(key)
                 if attempt["state"] == "ended":
                     say(f"attempt {attempt['n']} on {attempt['node']} ended: {attempt['end_reason']}")
                 else:
-                    source = attempt.get("started_from")
+                    source = (attempt.get("started_from") or {}).get("generation")
                     say(f"attempt {attempt['n']} runs on {attempt['node']}" + (f", from {source}" if source else ""))
                     self.steer(self.site.job(job))
         for generation in self.site.json("gens", job)["items"]:
@@ -124,10 +126,10 @@ class Demonstration:
         return job
 
     def summary(self, job):
-        attempts = self.site.json("show", "quickstart", "--attempts")["items"]
+        attempts = job["attempts"]
         generations = self.site.json("gens", "quickstart")["items"]
         table("Attempts", [("n", "node", "started from", "ended", "reason")] + [
-            (a["n"], a.get("node") or "-", a.get("started_from") or "the beginning", clock(a.get("ended_at")),
+            (a["n"], a.get("node") or "-", (a.get("started_from") or {}).get("generation") or "the beginning", clock(a.get("ended_at")),
              a.get("end_reason") or "-") for a in attempts])
         table("Generations", [("id", "state", "trigger", "size", "stored", "blocked")] + [
             (g["id"], g["state"], g["trigger"], size(g["bytes"]), size(g.get("stored_bytes")),
