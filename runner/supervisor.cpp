@@ -240,12 +240,15 @@ void Supervisor::reload_policy() {
 
 void Supervisor::ask_scheduler() {
   next_ask_ = clock_.monotonic() + context_.ask_scheduler_every;
-  if (context_.scheduler == SchedulerKind::local || !scheduler_worker_->idle()) {
+  if (context_.scheduler == SchedulerKind::local || asking_) {
     return;
   }
-  scheduler_worker_->run(
-      [this] { return scheduler_->look_up({context_.scheduler_job_id}); },
-      [this](const Result<std::vector<Allocation>>& answer) { on_allocation(answer); });
+  asking_ = true;
+  scheduler_worker_->run([this] { return scheduler_->look_up({context_.scheduler_job_id}); },
+                         [this](const Result<std::vector<Allocation>>& answer) {
+                           asking_ = false;
+                           on_allocation(answer);
+                         });
 }
 
 void Supervisor::on_allocation(const Result<std::vector<Allocation>>& answer) {

@@ -161,6 +161,7 @@ private:
   std::optional<MonoTime> preempted_at_;
   MonoTime next_look_{};
   MonoTime next_ask_{};
+  bool asking_ = false;
   std::optional<MonoTime> term_seen_;
   Duration kill_wait_ = seconds{30};
   std::optional<EndReason> term_cause_;

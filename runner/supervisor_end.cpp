@@ -46,7 +46,7 @@ void Supervisor::consider_term() {
   } else if (term_cause_ == EndReason::walltime) {
     trigger_ = Trigger::before_walltime;
   }
-  if (time < *term_seen_ + kReasonPatience && !term_cause_ && scheduler_worker_->idle()) {
+  if (time < *term_seen_ + kReasonPatience && !term_cause_) {
     ask_scheduler();
   }
   Ending ending;

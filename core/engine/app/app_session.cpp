@@ -1,6 +1,7 @@
 // A checkpoint is complete when the program's files differ from before the request, nobody of the
-// program has them open for writing, and two looks found them the same; and then once more with the
-// program stopped, since only that look cannot be overtaken.
+// program has them open for writing, and they then stay the same for a while (it may write
+// several). The program is stopped and the files are copied as soon as they look complete, not at
+// the end of that while: what it prints in between would be printed again after a restart.
 
 #include "core/engine/app/app_session.hpp"
 
@@ -23,7 +24,8 @@
 namespace ckpt::engine::app {
 namespace {
 
-constexpr Duration kBetweenLooks = milliseconds{200};
+constexpr Duration kBetweenLooks = milliseconds{50}; ///< where the folder watch sees nothing
+constexpr Duration kQuiet = milliseconds{200};
 
 tl::unexpected<Error> failed(const std::string& code,
                              const std::string& message,
@@ -149,10 +151,17 @@ void AppSession::interrupt() {
 }
 
 bool AppSession::pause(Duration time) {
-  pollfd fd{interrupted_.get(), POLLIN, 0};
-  ::poll(&fd, 1, static_cast<int>(time.count()));
+  return pause(FolderWatch(), time);
+}
+
+bool AppSession::pause(const FolderWatch& watch, Duration time) {
+  std::array<pollfd, 2> fds{};
+  fds[0] = {interrupted_.get(), POLLIN, 0};
+  fds[1] = {watch.fd(), POLLIN, 0};
+  ::poll(fds.data(), fds.size(), static_cast<int>(time.count()));
+  watch.clear();
   std::uint64_t count = 0;
-  return fd.revents == 0 || ::read(interrupted_.get(), &count, sizeof(count)) < 0;
+  return fds[0].revents == 0 || ::read(interrupted_.get(), &count, sizeof(count)) < 0;
 }
 
 Snapshot AppSession::look_now() const {
@@ -201,26 +210,26 @@ Result<Path> AppSession::new_generation_folder() {
   }
 }
 
-Result<std::optional<CheckpointImages>> AppSession::take(const Snapshot& files,
-                                                         const CheckpointRequest& request) {
+Result<std::optional<AppSession::Candidate>> AppSession::take(const Snapshot& before,
+                                                              const CheckpointRequest& request) {
+  const auto begin = system_clock().monotonic();
+  CheckpointImages images;
+  images.frozen_at = system_clock().now();
+  const Standstill standstill(*this);
+  const Snapshot files = look_now();
+  if (!has_news(before, files) || !settled(files)) {
+    return std::optional<Candidate>{};
+  }
   const auto folder = new_generation_folder();
   if (!folder) {
     return tl::unexpected(folder.error());
   }
-  CheckpointImages result;
-  result.frozen_at = system_clock().now();
-  const auto begin = system_clock().monotonic();
-  const Standstill standstill(*this);
-  if (look_now() != files || !settled(files)) {
-    static_cast<void>(remove_tree(*folder));
-    return std::optional<CheckpointImages>{};
-  }
   auto saved = save(files, *folder);
   Status looked = saved && request.while_frozen ? request.while_frozen() : Status{};
-  result.blocked = system_clock().monotonic() - begin;
+  images.blocked = system_clock().monotonic() - begin;
   if (saved && looked) {
-    result.images = std::move(*saved);
-    return std::optional(std::move(result));
+    images.images = std::move(*saved);
+    return std::optional(Candidate{files, *folder, std::move(images), system_clock().monotonic()});
   }
   static_cast<void>(remove_tree(*folder));
   if (!looked) {
@@ -233,6 +242,7 @@ Result<std::optional<CheckpointImages>> AppSession::take(const Snapshot& files,
 
 Result<CheckpointImages> AppSession::checkpoint(const CheckpointRequest& request) {
   pause(Duration{0}); // an interrupt that came before is not meant for this
+  const FolderWatch watch(launch_.program.checkpoint_files, launch_.program.cwd);
   const Snapshot before = look_now();
   const auto begin = system_clock().monotonic();
   if (!dmtcp::is_live(root_)) {
@@ -242,43 +252,55 @@ Result<CheckpointImages> AppSession::checkpoint(const CheckpointRequest& request
   if (auto asked = ask(command); !asked) {
     return tl::unexpected(asked.error());
   }
-  Snapshot last = before;
+  std::optional<Candidate> candidate;
   dmtcp::Work work;
   auto worked = begin;
+  const auto give_up = [&](tl::unexpected<Error> error) {
+    if (candidate) {
+      static_cast<void>(remove_tree(candidate->folder));
+    }
+    return error;
+  };
   for (;;) {
-    if (!pause(kBetweenLooks)) {
-      return failed("interrupted", "interrupted by the runner");
+    if (!pause(watch, kBetweenLooks)) {
+      return give_up(failed("interrupted", "interrupted by the runner"));
     }
     if (!dmtcp::is_live(root_)) {
-      return program_gone();
+      return give_up(program_gone());
     }
     const auto command_end = command ? command->ended() : std::nullopt;
     if (command_end && !command_end->success()) {
-      return failed("checkpoint_failed",
-                    "the checkpoint command ended with " + command_end->describe(),
-                    "see " + (launch_.work_dir / "checkpoint-command.log").string());
+      return give_up(failed("checkpoint_failed",
+                            "the checkpoint command ended with " + command_end->describe(),
+                            "see " + (launch_.work_dir / "checkpoint-command.log").string()));
     }
-    Snapshot files = look_now();
-    const bool quiet = files == last && has_news(before, files) && settled(files);
-    if (quiet && (!command || command_end)) {
-      auto taken = take(files, request);
-      if (!taken) {
-        return tl::unexpected(taken.error());
-      }
-      if (*taken) {
-        return std::move(**taken);
-      }
-    }
-    last = std::move(files);
     const auto now = system_clock().monotonic();
+    if (candidate && look_now() == candidate->files) {
+      if (now - candidate->taken >= kQuiet) {
+        return std::move(candidate->images);
+      }
+    } else if (!command || command_end) {
+      if (candidate) { // it went on writing
+        static_cast<void>(remove_tree(candidate->folder));
+        candidate.reset();
+      }
+      if (has_news(before, look_now())) {
+        auto taken = take(before, request);
+        if (!taken) {
+          return tl::unexpected(taken.error());
+        }
+        candidate = std::move(*taken);
+      }
+    }
     if (const auto latest = dmtcp::work_of(program_processes()); !(latest == work)) {
       work = latest;
       worked = now;
     }
     if (now - begin > request.timeout || now - worked > request.stall_timeout) {
-      return failed("checkpoint_stalled",
-                    "the program wrote no new checkpoint files in " + format_duration(now - begin),
-                    "does the signal or command fit the program, and --ckpt-files its files?");
+      return give_up(
+          failed("checkpoint_stalled",
+                 "the program wrote no new checkpoint files in " + format_duration(now - begin),
+                 "does the signal or command fit the program, and --ckpt-files its files?"));
     }
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/engine/app/checkpoint_files.hpp"
+#include "core/engine/app/folder_watch.hpp"
 #include "core/engine/engine.hpp"
 
 namespace ckpt::engine::app {
@@ -28,10 +29,17 @@ private:
   Status ask(std::unique_ptr<Command>& command) const;
   bool settled(const Snapshot& files) const;
   bool pause(Duration time); ///< false: interrupted
+  bool pause(const FolderWatch& watch, Duration time);
+  /// Copied while the program stood still; the checkpoint if the files then stay as they are.
+  struct Candidate {
+    Snapshot files;
+    Path folder;
+    CheckpointImages images;
+    MonoTime taken{};
+  };
   Result<Path> new_generation_folder();
   /// Nothing if the files moved after all.
-  Result<std::optional<CheckpointImages>> take(const Snapshot& files,
-                                               const CheckpointRequest& request);
+  Result<std::optional<Candidate>> take(const Snapshot& before, const CheckpointRequest& request);
 
   ProcessInfo root_;
   LaunchRequest launch_;
