@@ -22,7 +22,7 @@ using Kind = store::AttemptEventKind;
 Supervisor::Supervisor(Context context, store::Claim claim, Clock& clock)
     : context_(std::move(context)), claim_(std::move(claim)), clock_(clock),
       folder_(context_.folder()), attempt_(folder_.attempt(claim_.attempt)),
-      journal_(attempt_.journal()), generations_(folder_.path()) {}
+      journal_(attempt_.journal()), generations_(folder_.path()), tidy_(folder_) {}
 
 Supervisor::~Supervisor() = default;
 

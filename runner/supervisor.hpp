@@ -8,6 +8,7 @@
 #include "runner/event_loop.hpp"
 #include "runner/lease_keeper.hpp"
 #include "runner/start_point.hpp"
+#include "runner/tidy.hpp"
 
 #include <atomic>
 #include <memory>
@@ -92,6 +93,7 @@ private:
   engine::LaunchRequest launch_request() const;
   void on_started(Result<std::unique_ptr<engine::Session>> started);
   void on_start_failed(const Error& error);
+  Ending ending_after_failed_start(const Error& error);
   void note_coordinator();
   Status cut_output_to_start();
 
@@ -105,6 +107,7 @@ private:
   void on_checkpoint(const CheckpointOutcome& outcome);
   std::optional<Ending> ending_after(Trigger trigger) const;
   void tidy();
+  std::vector<EarlierAttempt> attempts_until_now() const;
 
   // supervisor_end.cpp
   void on_term();
@@ -112,6 +115,7 @@ private:
   void on_root_ended(const ExitStatus& status);
   void begin_end(Ending ending);
   void finish_end();
+  void clean_up_after_success();
   void requeue();
   bool may_requeue(std::string& why_not) const;
 
@@ -122,6 +126,7 @@ private:
   store::AttemptFolder attempt_;
   store::AttemptJournal journal_;
   store::Generations generations_;
+  Tidy tidy_; ///< used on the tidy worker; at the very end on the main thread
   EventLoop* loop_ = nullptr;
   JobSpec spec_;
   Policy policy_;
@@ -148,8 +153,7 @@ private:
   Duration run_before_{0};
   RunFacts facts_; ///< what has happened; `now` and what depends on it is filled in by run_facts()
   std::uint64_t newest_bytes_ = 0;
-  std::set<GenerationId> packed_; ///< of the tidy worker alone
-  std::set<pid_t> zombies_;       ///< seen at the last look; see reap_orphans
+  std::set<pid_t> zombies_; ///< seen at the last look; see reap_orphans
   std::optional<InFlight> in_flight_;
   std::atomic<Trigger> trigger_{Trigger::interval};
   std::atomic<bool> checkpoint_wanted_{false}; ///< the tidy worker gives way

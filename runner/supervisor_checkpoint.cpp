@@ -1,7 +1,5 @@
 // When a checkpoint is due, and what follows it.
 #include "core/base/log.hpp"
-#include "core/domain/retention.hpp"
-#include "core/store/pins.hpp"
 #include "runner/supervisor.hpp"
 
 #include <algorithm>
@@ -126,57 +124,15 @@ void Supervisor::on_checkpoint(const CheckpointOutcome& outcome) {
   }
 }
 
-// Retention and compression, also while the daemon is dead: a full disk would end the job.
 void Supervisor::tidy() {
   if (!tidy_worker_->idle()) {
     return;
   }
-  const auto wanted = [this](std::uint64_t, std::uint64_t) { return !checkpoint_wanted_.load(); };
   tidy_worker_->run(
-      [this, policy = policy_, wanted] {
-        std::vector<store::AttemptEvent> events;
-        const auto on_disk = generations_.list();
-        const auto pins = store::pinned_generations(folder_);
-        if (!on_disk || !pins) {
-          return events;
-        }
-        std::vector<GenerationFacts> facts;
-        for (const store::GenerationOnDisk& generation : *on_disk) {
-          if (generation.manifest && generation.tombstone.empty()) {
-            const bool corrupt = !generation.corruption.empty();
-            facts.push_back({generation.id,
-                             corrupt ? GenerationState::corrupt : GenerationState::sealed,
-                             pins->contains(generation.id),
-                             false,
-                             true});
-          }
-        }
-        for (const RetentionVerdict& verdict : retain(facts, policy, JobPhase::unfinished)) {
-          if (!verdict.keep && generations_.remove(verdict.id, verdict.reason)) {
-            events.push_back(
-                {.kind = Kind::pruned, .reason = verdict.reason, .generation = verdict.id});
-          }
-        }
-        const auto left = generations_.list();
-        for (const store::GenerationOnDisk& generation :
-             left ? *left : std::vector<store::GenerationOnDisk>{}) {
-          const bool good =
-              generation.manifest && generation.tombstone.empty() && generation.corruption.empty();
-          if (!good || policy.compress != Compression::zstd || checkpoint_wanted_ ||
-              packed_.contains(generation.id)) {
-            continue;
-          }
-          const std::uint64_t before = generation.manifest->stored_bytes();
-          const auto compressed = generations_.compress(*generation.manifest, 1, wanted);
-          if (compressed) {
-            packed_.insert(generation.id); // also one that did not shrink: not again and again
-          }
-          if (compressed && compressed->stored_bytes() < before) {
-            events.push_back({.kind = Kind::compressed,
-                              .generation = generation.id,
-                              .bytes = compressed->stored_bytes()});
-          }
-        }
+      [this, policy = policy_, attempts = attempts_until_now()] {
+        auto events = tidy_.prune(policy, JobPhase::unfinished, attempts);
+        auto packed = tidy_.compress(policy, [this] { return checkpoint_wanted_.load(); });
+        events.insert(events.end(), packed.begin(), packed.end());
         return events;
       },
       [this](const std::vector<store::AttemptEvent>& events) {
@@ -184,6 +140,16 @@ void Supervisor::tidy() {
           journal(event);
         }
       });
+}
+
+std::vector<EarlierAttempt> Supervisor::attempts_until_now() const {
+  std::vector<EarlierAttempt> attempts = earlier_;
+  EarlierAttempt ours;
+  ours.id = claim_.attempt;
+  ours.program_ran = true;
+  ours.started_from = started_from_;
+  attempts.push_back(ours);
+  return attempts;
 }
 
 } // namespace ckpt::runner

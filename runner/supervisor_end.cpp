@@ -184,9 +184,23 @@ void Supervisor::finish_end() {
   }
   session_.reset();
   lease_.reset();
+  if (written && ending_->program && ending_->program->success()) {
+    clean_up_after_success();
+  }
   if (ending_->requeue && written) {
     requeue();
   }
+}
+
+// Only now that the result is on the disk: until then the generations are what the job has.
+void Supervisor::clean_up_after_success() {
+  checkpoint_wanted_ = true;
+  tidy_worker_.reset(); // waits for a compression to stop
+  for (const store::AttemptEvent& event :
+       tidy_.prune(policy_, JobPhase::succeeded, attempts_until_now())) {
+    journal(event);
+  }
+  std::ignore = remove_tree(tmpdir_);
 }
 
 void Supervisor::requeue() {

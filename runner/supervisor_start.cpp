@@ -330,24 +330,40 @@ void Supervisor::on_start_failed(const Error& error) {
     finish_end();
     return;
   }
-  const bool was_restart = start_error_.has_value() || error.code == "restart_failed";
-  Ending ending;
-  ending.reason = was_restart ? EndReason::restart_failed : EndReason::launch_failed;
-  ending.detail = error.message;
-  if (error.code == "node_refused") {
-    journal({.kind = Kind::node_refused, .reason = error.message});
-    ending.exclude_node = node_name();
-    ending.requeue = true;
-  }
-  if (error.code == "already_finished" || error.code == "fenced") {
-    ending.reason = EndReason::fenced;
-  }
   phase_ = Phase::ending;
-  ending_ = ending;
-  finish_end();
-  if (finished_before_) {
-    exit_status_ = finished_before_->shell_status(); // what Slurm and its dependents are to see
+  ending_ = ending_after_failed_start(error);
+  if (ending_->requeue) {
+    journal({.kind = Kind::requeue_intent, .reason = claim_.token.value});
   }
+  finish_end();
+}
+
+Supervisor::Ending Supervisor::ending_after_failed_start(const Error& error) {
+  Ending ending;
+  ending.detail = error.message;
+  if (finished_before_) {
+    // A requeue came too late to be needed: the result is told again, for Slurm, its dependents,
+    // and a daemon that reads the newest attempt.
+    ending.reason = finished_before_->success() ? EndReason::completed : EndReason::failed;
+    ending.program = finished_before_;
+  } else if (error.code == "fenced") {
+    ending.reason = EndReason::fenced;
+  } else if (error.code == "node_refused") {
+    journal({.kind = Kind::node_refused, .reason = error.message});
+    ending.reason = EndReason::requeued;
+    ending.exclude_node = node_name();
+    std::string why_not;
+    // Of one machine there is no other one.
+    ending.requeue = context_.scheduler == SchedulerKind::slurm && may_requeue(why_not);
+    if (!ending.requeue) {
+      ending.reason = EndReason::restart_failed;
+    }
+    ending.detail += why_not.empty() ? "" : "; " + why_not;
+  } else {
+    const bool restart = start_error_.has_value() || error.code == "restart_failed";
+    ending.reason = restart ? EndReason::restart_failed : EndReason::launch_failed;
+  }
+  return ending;
 }
 
 } // namespace ckpt::runner

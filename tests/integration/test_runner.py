@@ -120,6 +120,29 @@ def test_a_killed_runner_loses_only_what_came_after_the_last_generation(tmp_path
     assert "program_restarted" in job.kinds(2)
 
 
+@pytest.mark.parametrize("kept", [0, 1])
+def test_after_success_only_the_generations_that_were_asked_for_are_left(tmp_path, kept):
+    program = pathlib.Path(write_program(tmp_path, "app"))
+    program.write_text(program.read_text().replace("sys.exit(7)", "sys.exit(0)"))
+    job = Job(tmp_path, "app", [str(program), "60"], 600, {}, every_seconds=2, keep_after_success=kept)
+    assert job.attempt(0)[0] == 0
+    sealed = [event for event in job.events(1) if event["kind"] == "checkpoint_sealed"]
+    assert len(sealed) >= 2
+    left = [path for path in job.folder.glob("generations/*/manifest.json")]
+    images = [path for path in job.folder.glob("attempts/1/images/**/*") if path.is_file()]
+    assert len(left) == kept
+    assert bool(images) == bool(kept)
+
+
+def test_a_finished_program_is_not_started_again(tmp_path):
+    job = Job(tmp_path, "app", [write_program(tmp_path, "app"), "20"], 600, {})
+    assert job.attempt(0)[0] == 7
+    assert job.attempt(1)[0] == 7  # a requeue that came too late
+    assert job.output() == "".join(f"{i}\n" for i in range(20))
+    assert "starting" not in job.kinds(2)
+    assert job.events(2)[-1]["exit_code"] == 7
+
+
 def test_a_second_runner_with_the_same_claim_leaves(tmp_path):
     job = Job(tmp_path, "app", [write_program(tmp_path, "app"), "20"], 600, {})
     status, _ = job.attempt(0)
