@@ -8,6 +8,12 @@ namespace ckpt::runner {
 
 using Kind = store::AttemptEventKind;
 
+namespace {
+
+constexpr int kStalledTries = 2; ///< a store that hangs for a while gets a second one
+
+} // namespace
+
 RunFacts Supervisor::run_facts() const {
   RunFacts facts = facts_;
   facts.now = now();
@@ -112,6 +118,14 @@ void Supervisor::on_checkpoint(const CheckpointOutcome& outcome) {
   }
   if (outcome.manifest && flight.then_end) {
     begin_end(*flight.then_end);
+    return;
+  }
+  // The app engine's program merely did not answer; under the others a stalled one stands still,
+  // and would for the rest of the allocation.
+  const bool stands_still = outcome.error && outcome.error->code == "checkpoint_stalled" &&
+                            engine_->kind() != EngineKind::app;
+  if (stands_still && facts_.failures_in_a_row >= kStalledTries) {
+    begin_end({EndReason::interrupted, "the program hangs in its checkpoints", true, {}, {}});
     return;
   }
   // Those who asked while this one was written want a newer one: one serves them all.
