@@ -183,6 +183,9 @@ AllocationFacts Reconciler::allocation_facts(LiveJob& job) {
   if (found != sightings_.by_id.end()) {
     facts.sight = Sight::present;
     facts.allocation = found->second;
+    if (found->second.eligible_at && sightings_.answered_at) {
+      facts.begins_in = *found->second.eligible_at - *sightings_.answered_at;
+    }
     job.absent_since.reset();
     job.absent_answers = 0;
   } else if (id && sightings_.not_looked_up.count(*id) != 0) {

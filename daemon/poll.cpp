@@ -28,6 +28,14 @@ void Reconciler::poll_soon() {
   quiet_polls_ = 0;
 }
 
+/// Its last attempt has ended and the next one is about to come about: seconds count, but not for
+/// long.
+bool Reconciler::changes_over(const LiveJob& job) const {
+  const AttemptRow* attempt = job.model.newest_attempt();
+  const SubmissionRow* open = job.model.open_submission();
+  return open != nullptr && attempt != nullptr && attempt->token == open->token && !attempt->live();
+}
+
 Duration Reconciler::poll_interval() const {
   const bool quiet = std::all_of(jobs_.begin(), jobs_.end(), [this](const auto& entry) {
     const LiveJob& job = *entry.second;
@@ -44,7 +52,11 @@ Duration Reconciler::poll_interval() const {
   if (quiet) {
     return config_.poll.running;
   }
-  Duration interval = config_.poll.pending;
+  const bool soon = std::any_of(jobs_.begin(), jobs_.end(), [this](const auto& entry) {
+    return changes_over(*entry.second);
+  });
+  Duration interval =
+      soon ? std::min(config_.poll.after_act, config_.poll.pending) : config_.poll.pending;
   for (int i = 0; i < quiet_polls_ && interval < config_.poll.running; ++i) {
     interval *= 2;
   }

@@ -96,6 +96,7 @@ private:
                    const Result<std::vector<Allocation>>& snapshot,
                    const Result<std::vector<Allocation>>& looked_up);
   Duration poll_interval() const;
+  bool changes_over(const LiveJob& job) const;
 
   // acting (act.cpp)
   void act(LiveJob& job, const Action& action);

@@ -163,6 +163,8 @@ Result<Opened> open_all(const DaemonOptions& options) {
   out.runner = runner->string();
   out.env = config.env;
   out.state_dir = options.paths.state_dir.string();
+  // Daemon and runners must mean the same by a lease that has run out.
+  out.exports["CKPT_LEASE"] = std::to_string(out.limits.lease / milliseconds{1}) + "ms";
   if (!opened.engine.dmtcp_root.empty()) {
     out.exports["CKPT_DMTCP_ROOT"] = opened.engine.dmtcp_root;
   }

@@ -44,6 +44,9 @@ int run_start_now(const std::map<std::string, std::string>& env) {
       }
       return slurm->start_now(id) ? 0 : 1;
     }
+    if (allocation != nullptr && allocation->state == AllocationState::held) {
+      return 0; // requeued to be held: it waits for a person
+    }
     clock.sleep_for(kBetweenLooks);
   }
   return 1;

@@ -269,8 +269,8 @@ void Supervisor::on_allocation(const Result<std::vector<Allocation>>& answer) {
   }
   preempted_at_ =
       allocation.preempt_at ? std::optional(to_mono(*allocation.preempt_at)) : std::nullopt;
-  if (term_seen_ && allocation.state != AllocationState::running) {
-    term_cause_ = end_reason_from_allocation(allocation);
+  if (term_seen_ && !term_cause_) {
+    term_cause_ = term_cause(allocation, context_.restart_count);
   }
 }
 

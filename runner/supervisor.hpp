@@ -117,6 +117,7 @@ private:
   void finish_end();
   void clean_up_after_success();
   void requeue();
+  void take_wait_away();
   bool may_requeue(std::string& why_not) const;
 
   Context context_;

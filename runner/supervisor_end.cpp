@@ -17,6 +17,8 @@ constexpr Duration kKillPatience = seconds{10};
 constexpr Duration kBeforeKill =
     seconds{2}; ///< of KillWait, left for killing and writing the end down
 constexpr Duration kReasonPatience = seconds{3}; ///< for Slurm to say why TERM came
+/// Before the last checkpoint, so that it is known by its right name; Slurm answers in 20 ms.
+constexpr Duration kNamePatience = milliseconds{500};
 
 } // namespace
 
@@ -65,6 +67,10 @@ void Supervisor::consider_term() {
     const Duration predicted =
         facts_.costs.slowest_freeze_to_sealed.value_or(seconds{2}) + milliseconds{500};
     if (!taken_since && left > 2 * predicted) {
+      if (!term_cause_ && time < *term_seen_ + kNamePatience &&
+          context_.scheduler == SchedulerKind::slurm) {
+        return;
+      }
       facts_.last_checkpoint_taken = true; // one try
       take_checkpoint(Trigger::signal, std::nullopt, {}, std::nullopt);
       return;
@@ -189,6 +195,9 @@ void Supervisor::finish_end() {
   }
   if (ending_->requeue && written) {
     requeue();
+  } else if (context_.scheduler == SchedulerKind::slurm &&
+             (ending_->reason == EndReason::requeued || ending_->reason == EndReason::preempted)) {
+    take_wait_away(); // somebody else asked for the requeue; the wait is the same
   }
 }
 
@@ -215,13 +224,22 @@ void Supervisor::requeue() {
     start_again_ = true;
     return;
   }
-  if (auto left = leave_start_now_behind(context_, ending_->exclude_node); !left) {
-    log::warning("the wait after the requeue will not be cut short: " + left.error().message);
-  }
   const auto requeued = scheduler_->requeue(context_.scheduler_job_id);
   journal(requeued ? store::AttemptEvent{.kind = Kind::requeue_done}
                    : store::AttemptEvent{.kind = Kind::requeue_failed,
                                          .reason = requeued.error().message});
+  take_wait_away();
+}
+
+// Where Slurm ends all of the job's processes with the batch script, only what is asked for now
+// counts; where it does not, the one left behind sets right what Slurm forgets when we are gone.
+void Supervisor::take_wait_away() {
+  if (auto left = leave_start_now_behind(context_, ending_->exclude_node); !left) {
+    log::warning("the wait after the requeue will not be cut short: " + left.error().message);
+  }
+  if (auto asked = scheduler_->start_now(context_.scheduler_job_id); !asked) {
+    log::info("the start was not brought forward yet: " + asked.error().message);
+  }
 }
 
 } // namespace ckpt::runner

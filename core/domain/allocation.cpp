@@ -135,6 +135,21 @@ AllocationState allocation_state_from_slurm(std::string_view state, std::string_
   return base.value_or(AllocationState::unknown);
 }
 
+std::optional<EndReason> term_cause(const Allocation& allocation, int restart_count) {
+  if (allocation.restart_count > restart_count) { // counted at once, before the old run has ended
+    return allocation.preempt_at ? EndReason::preempted : EndReason::requeued;
+  }
+  if (allocation.state == AllocationState::completing) {
+    if (allocation.reason == "TimeLimit") {
+      return EndReason::walltime;
+    }
+    // Otherwise a cancellation, most likely, but not for certain: nobody asks for a requeue then.
+    return allocation.preempt_at ? EndReason::preempted : EndReason::interrupted;
+  }
+  const EndReason told = end_reason_from_allocation(allocation);
+  return told == EndReason::unknown ? std::nullopt : std::optional(told);
+}
+
 EndReason end_reason_from_allocation(const Allocation& allocation) {
   constexpr int kProgramNotEnded = 85; // what our runner returns when the job is to go on
   switch (allocation.state) {

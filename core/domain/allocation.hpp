@@ -81,4 +81,9 @@ AllocationState allocation_state_from_slurm(std::string_view state, std::string_
 /// runner lived to write it).
 EndReason end_reason_from_allocation(const Allocation& allocation);
 
+/// Why an attempt was sent TERM, asked while it still ends (Slurm then says COMPLETING, whatever it
+/// will be called); nothing: the scheduler does not tell, or does not know of any end.
+/// `restart_count` is the attempt's own.
+std::optional<EndReason> term_cause(const Allocation& allocation, int restart_count);
+
 } // namespace ckpt

@@ -198,6 +198,11 @@ private:
     if (facts_.allocation.sight == Sight::absent) {
       return absent();
     }
+    // We cancel only what has not begun: this was somebody else, and it is final.
+    if (seen() && shown().state == AllocationState::cancelled && claimed()) {
+      transition(JobEventType::cancelled, "allocation " + id_text() + " was cancelled outside");
+      return;
+    }
     if (shown_over()) {
       if (!claimed() || attempt_settled()) {
         return park("stopped; its allocation is over: " + shown_text());
@@ -291,11 +296,15 @@ private:
           facts_.submission->token;
       return;
     }
-    const bool our_requeue = current_attempt() && facts_.attempt->requeue_intent &&
-                             facts_.attempt->restart_count < shown().restart_count;
-    if (shown().state == AllocationState::pending && shown().reason == "BeginTime" && our_requeue &&
-        due(facts_.done.start_now_at)) {
-      act(ActionKind::start_now, "takes the wait after our requeue away").allocation =
+    // Whoever requeued it: Slurm makes it wait until its old credential has expired.
+    const bool requeued =
+        current_attempt() && facts_.attempt->restart_count < shown().restart_count;
+    const auto& begins_in = facts_.allocation.begins_in;
+    const bool slurms_wait = facts_.attempt && (facts_.attempt->requeue_intent ||
+                                                (begins_in && *begins_in <= limits_.cred_expire));
+    if (shown().state == AllocationState::pending && shown().reason == "BeginTime" && requeued &&
+        slurms_wait && due(facts_.done.start_now_at)) {
+      act(ActionKind::start_now, "takes the wait after the requeue away").allocation =
           facts_.submission->id;
       return;
     }

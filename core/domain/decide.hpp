@@ -20,6 +20,7 @@ struct DecideLimits {
   Duration absence = seconds{60};         ///< between two answers that know nothing of an id
   Duration submit_patience = seconds{90}; ///< after a try of unknown outcome, before the next one
   Duration submit_retry = seconds{15};    ///< after a try that certainly did nothing
+  Duration cred_expire = minutes{10};     ///< a longer BeginTime is a person's wish
   Duration act_repeat = seconds{15};      ///< cancel, requeue, start_now, ring: asked again after
   int fruitless = 3;                      ///< attempts in a row without progress; then parked
 };
@@ -50,6 +51,7 @@ struct AllocationFacts {
   Sight sight = Sight::not_asked;
   std::optional<Allocation> allocation; ///< with `present`
   std::optional<MonoTime> answered_at;  ///< the answer that `sight` rests on
+  std::optional<Duration> begins_in;    ///< from then on, until it may start at the earliest
   std::optional<MonoTime> absent_since; ///< the first of the answers in a row without it
   int absent_answers = 0;
   std::vector<SchedulerJobId> surplus; ///< others with a token of this job that are not over

@@ -21,3 +21,8 @@ def engine_parameters():
         reason = "dmtcp: none on PATH nor in CKPT_DMTCP_ROOT"
         parameters.append(pytest.param("dmtcp", {}, id="dmtcp", marks=[pytest.mark.skip(reason=reason)]))
     return parameters
+
+
+def engine_fixture_parameters():
+    """The same for a fixture, where each parameter is one value: (engine, environment)."""
+    return [pytest.param(tuple(p.values), id=p.id, marks=p.marks) for p in engine_parameters()]

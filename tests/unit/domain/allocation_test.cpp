@@ -89,6 +89,29 @@ TEST_CASE("over is what cannot run again under this restart count") {
   }
 }
 
+TEST_CASE("why TERM came, asked while the attempt ends") {
+  // As recorded from 22.05: state and reason are the same for most of them.
+  Allocation seen;
+  seen.state = AllocationState::running;
+  CHECK_FALSE(term_cause(seen, 0));
+  seen.state = AllocationState::completing;
+  CHECK(term_cause(seen, 0) == EndReason::interrupted); // scancel
+  seen.reason = "TimeLimit";
+  CHECK(term_cause(seen, 0) == EndReason::walltime);
+  seen.reason.clear();
+  seen.restart_count = 1;
+  CHECK(term_cause(seen, 0) == EndReason::requeued);
+  CHECK(term_cause(seen, 1) == EndReason::interrupted);
+  seen.preempt_at = TimePoint{};
+  CHECK(term_cause(seen, 0) == EndReason::preempted);
+  CHECK(term_cause(seen, 1) == EndReason::preempted); // to be cancelled, or at the end of a grace
+  seen = {};
+  seen.state = AllocationState::cancelled;
+  CHECK(term_cause(seen, 0) == EndReason::cancelled);
+  seen.state = AllocationState::pending;
+  CHECK_FALSE(term_cause(seen, 0));
+}
+
 TEST_CASE("why an attempt ended, as far as the scheduler knows") {
   const auto reason = [](AllocationState state, std::optional<int> exit_code = {}) {
     Allocation allocation;

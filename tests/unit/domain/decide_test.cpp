@@ -166,13 +166,46 @@ const std::vector<Row> kRows{
        f.allocation.allocation->reason = "BeginTime";
      },
      {ActionKind::start_now}},
-    {"BeginTime that is not ours",
+    {"BeginTime after a requeue from outside",
      [](JobFacts& f) {
        f.attempt->ended = EndReason::requeued;
        set_state(f, AllocationState::pending, 1);
        f.allocation.allocation->reason = "BeginTime";
+       f.allocation.begins_in = seconds{118};
+     },
+     {ActionKind::start_now}},
+    {"BeginTime that somebody wished for",
+     [](JobFacts& f) {
+       f.attempt->ended = EndReason::requeued;
+       set_state(f, AllocationState::pending, 1);
+       f.allocation.allocation->reason = "BeginTime";
+       f.allocation.begins_in = hours{9};
      },
      {ActionKind::nothing}},
+    {"BeginTime of the first run (--begin)",
+     [](JobFacts& f) {
+       f.attempt.reset();
+       set_state(f, AllocationState::pending);
+       f.allocation.allocation->reason = "BeginTime";
+       f.allocation.begins_in = seconds{30};
+     },
+     {ActionKind::nothing}},
+    {"cancelled outside while it was being stopped",
+     [](JobFacts& f) {
+       f.wishes.stop = true;
+       f.attempt->ended = EndReason::interrupted;
+       set_state(f, AllocationState::cancelled);
+     },
+     {ActionKind::transition},
+     JobEventType::cancelled},
+    {"stopped before it began, and cancelled by us for that",
+     [](JobFacts& f) {
+       f.wishes.stop = true;
+       f.attempt.reset();
+       set_state(f, AllocationState::cancelled);
+     },
+     {ActionKind::transition},
+     JobEventType::parked},
     {"the answer is older than the attempt",
      [](JobFacts& f) {
        f.attempt->restart_count = 1;
