@@ -120,6 +120,38 @@ def test_a_killed_runner_loses_only_what_came_after_the_last_generation(tmp_path
     assert "program_restarted" in job.kinds(2)
 
 
+def damage(path, how):
+    """A flipped byte in the middle, half of the file, or none of it."""
+    data = path.read_bytes()
+    if how == "flipped":
+        middle = len(data) // 2
+        path.write_bytes(data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1:])
+    elif how == "truncated":
+        path.write_bytes(data[:len(data) // 2])
+    else:
+        path.unlink()
+
+
+@pytest.mark.parametrize("how", ["flipped", "truncated", "missing"])
+@pytest.mark.parametrize("engine,env", engine_parameters())
+def test_a_damaged_generation_is_found_before_the_restart_and_the_one_before_it_is_taken(tmp_path, engine, env, how):
+    job = Job(tmp_path, engine, [write_program(tmp_path, engine), "60"], 600, env, every_seconds=2)
+    runner = job.start(0)
+    wait_until(lambda: (job.folder / "generations/g2/manifest.json").exists(), 60, "two sealed generations")
+    runner.kill()
+    runner.communicate()
+    images = json.loads((job.folder / "generations/g2/manifest.json").read_text())["images"]
+    largest = max(images, key=lambda image: image["raw_bytes"])
+    stored = [job.folder / largest["path"], job.folder / (largest["path"] + ".zst")]
+    damage([path for path in stored if path.exists()][0], how)
+    status, complaints = job.attempt(1)
+    assert status == 7, complaints
+    assert job.output() == "".join(f"{i}\n" for i in range(60))
+    events = job.events(2)
+    assert [event["generation"] for event in events if event["kind"] == "corrupt"] == ["g2"]
+    assert [event["generation"] for event in events if event["kind"] == "program_restarted"] == ["g1"]
+
+
 @pytest.mark.parametrize("kept", [0, 1])
 def test_after_success_only_the_generations_that_were_asked_for_are_left(tmp_path, kept):
     program = pathlib.Path(write_program(tmp_path, "app"))
