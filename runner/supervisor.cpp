@@ -112,6 +112,9 @@ void Supervisor::main_loop() {
       on_signal(signal);
     }
     reap();
+    if (phase_ == Phase::running && !in_flight_ && session_->broken()) {
+      begin_end({EndReason::interrupted, "the engine ended a part of the program", true, {}, {}});
+    }
     if (phase_ == Phase::ending && engine_worker_->idle() && ending_) {
       finish_end();
     }

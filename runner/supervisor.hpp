@@ -112,6 +112,7 @@ private:
   // supervisor_end.cpp
   void on_term();
   void consider_term();
+  Duration predicted_checkpoint() const;
   void on_root_ended(const ExitStatus& status);
   void begin_end(Ending ending);
   void finish_end();

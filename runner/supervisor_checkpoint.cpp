@@ -59,9 +59,9 @@ std::optional<Supervisor::Ending> Supervisor::ending_after(Trigger trigger) cons
                   {}};
   case Trigger::stop:
     return Ending{EndReason::stopped, "ran for as long as --stop-after says", false, {}, {}};
-  case Trigger::preemption: // Slurm requeues what it preempts; the grace time that is left is not
-                            // worth much
-    return Ending{EndReason::preempted, "preemption announced", false, {}, {}};
+  case Trigger::preemption: // announced; we leave before the grace time is over, so nobody else
+                            // requeues
+    return Ending{EndReason::preempted, "preemption announced", true, {}, {}};
   case Trigger::proof:
   case Trigger::interval:
   case Trigger::drain:

@@ -64,9 +64,7 @@ void Supervisor::consider_term() {
   const Duration left = *term_seen_ + kill_wait_ - kBeforeKill - time;
   if (phase_ == Phase::running) {
     const bool taken_since = facts_.last_checkpoint_taken;
-    const Duration predicted =
-        facts_.costs.slowest_freeze_to_sealed.value_or(seconds{2}) + milliseconds{500};
-    if (!taken_since && left > 2 * predicted) {
+    if (!taken_since && left > 2 * predicted_checkpoint()) {
       if (!term_cause_ && time < *term_seen_ + kNamePatience &&
           context_.scheduler == SchedulerKind::slurm) {
         return;
@@ -84,6 +82,21 @@ void Supervisor::consider_term() {
   if (left <= Duration{0}) {
     begin_end(ending); // the set may be complete without its seal: the next claimant looks
   }
+}
+
+// What the slowest one took; before there was one, what memory needs at a rate that most
+// filesystems manage.
+Duration Supervisor::predicted_checkpoint() const {
+  constexpr Duration kAlways = milliseconds{500};
+  constexpr std::uint64_t kBytesPerMillisecond = 100'000;
+  if (facts_.costs.slowest_freeze_to_sealed) {
+    return kAlways + *facts_.costs.slowest_freeze_to_sealed;
+  }
+  std::uint64_t resident = 0;
+  for (const ProcessInfo& process : session_->program_processes()) {
+    resident += resident_bytes(process.pid);
+  }
+  return kAlways + Duration{static_cast<std::int64_t>(resident / kBytesPerMillisecond)};
 }
 
 void Supervisor::on_root_ended(const ExitStatus& status) {

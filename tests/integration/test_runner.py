@@ -3,6 +3,7 @@ start them. Every engine that this machine has carries the same program to the s
 import json
 import os
 import pathlib
+import signal
 import subprocess
 
 import pytest
@@ -118,6 +119,37 @@ def test_a_killed_runner_loses_only_what_came_after_the_last_generation(tmp_path
     assert job.output() == "".join(f"{i}\n" for i in range(60))
     assert "ended" not in job.kinds(1)
     assert "program_restarted" in job.kinds(2)
+
+
+def tree(pid):
+    """A process and all below it."""
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
+    below = [int(child) for child in children.read_text().split()] if children.exists() else []
+    return [pid] + [process for child in below for process in tree(child)]
+
+
+@pytest.mark.parametrize("engine,env", engine_parameters())
+def test_term_to_everything_yields_a_generation_and_nothing_is_repeated(tmp_path, engine, env):
+    """What Slurm does at a preemption, a requeue and the end of the time: the same TERM to runner, engine and program."""
+    job = Job(tmp_path, engine, [write_program(tmp_path, engine), "60"], 600, env, every_seconds="off")
+    runner = job.start(0)
+    wait_until(lambda: (job.cwd / "out").exists() and len(job.output()) > 20, 60, "some output")
+    for pid in reversed(tree(runner.pid)):
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass  # one of the runner's short questions to the engine
+    _, complaints = runner.communicate(timeout=60)
+    assert runner.returncode == 85, complaints
+    assert "term_seen" in job.kinds(1)
+    sealed = [event for event in job.events(1) if event["kind"] == "checkpoint_sealed"]
+    assert [event["trigger"] for event in sealed] == ["signal"]
+    assert job.events(1)[-1]["end_reason"] == "interrupted"
+    before = job.output()
+    status, complaints = job.attempt(1)
+    assert status == 7, complaints
+    assert job.output() == "".join(f"{i}\n" for i in range(60))
+    assert job.output().startswith(before[:len(before) // 2])
 
 
 def damage(path, how):
