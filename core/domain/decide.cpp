@@ -308,6 +308,13 @@ private:
           facts_.submission->id;
       return;
     }
+    // With a grace time the batch process hears nothing of it; half of it may be needed for the
+    // checkpoint.
+    if (shown().preempt_at && claimed() && !attempt_settled() && due(facts_.done.rung_at)) {
+      act(ActionKind::ring, "the scheduler has announced a preemption").allocation =
+          facts_.submission->id;
+      return;
+    }
     wait("allocation " + id_text() + ": " + shown_text());
   }
 

@@ -166,6 +166,9 @@ const std::vector<Row> kRows{
        f.allocation.allocation->reason = "BeginTime";
      },
      {ActionKind::start_now}},
+    {"a preemption with grace time was announced",
+     [](JobFacts& f) { f.allocation.allocation->preempt_at = TimePoint{} + hours{1}; },
+     {ActionKind::ring}},
     {"BeginTime after a requeue from outside",
      [](JobFacts& f) {
        f.attempt->ended = EndReason::requeued;
