@@ -95,6 +95,22 @@ std::string tidy(std::string message) {
   return message;
 }
 
+/// For the first word that looks like an option and is none of this verb: the nearest that is.
+std::string meant_option(const Verb::Impl& verb) {
+  std::vector<std::string> known;
+  for (const CLI::Option* option : verb.app->get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      known.push_back("--" + name);
+    }
+  }
+  for (const std::string& word : verb.app->remaining()) {
+    if (word.starts_with("--")) {
+      return nearest(word.substr(0, word.find('=')), known);
+    }
+  }
+  return {};
+}
+
 } // namespace
 
 Verb& Verb::group(const std::string& title) {
@@ -288,6 +304,9 @@ Result<Cli::Parsed> Cli::parse(std::vector<std::string> args) {
   } catch (const CLI::ParseError& error) {
     const Verb::Impl* verb = parsed_verb(impl_->verbs);
     const std::string name = verb != nullptr ? full_name(*verb) : "ckpt";
+    if (const std::string meant = verb != nullptr ? meant_option(*verb) : ""; !meant.empty()) {
+      return usage(name + ": " + tidy(error.what()), "Did you mean " + meant + "?");
+    }
     if (verb != nullptr && verb->program != nullptr && !has_dashes &&
         dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
       return usage(name + ": " + tidy(error.what()),

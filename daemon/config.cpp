@@ -53,8 +53,8 @@ const Key* find_key(const std::string& name) {
 }
 
 Status check(const Key& key, const std::string& value, const std::string& where) {
-  const auto wrong = [&](const std::string& why) {
-    return fail(ErrorClass::usage, "config_value", where + ": " + key.name + ": " + why);
+  const auto wrong = [&](const std::string& why, const std::string& advice = "") {
+    return fail(ErrorClass::usage, "config_value", where + ": " + key.name + ": " + why, advice);
   };
   switch (key.kind) {
   case Kind::text:
@@ -67,7 +67,7 @@ Status check(const Key& key, const std::string& value, const std::string& where)
       return {};
     }
     const auto parsed = parse_duration(value);
-    return parsed ? Status{} : wrong(parsed.error().message);
+    return parsed ? Status{} : wrong(parsed.error().message, parsed.error().advice);
   }
   case Kind::scheduler:
     return value == "auto" || value == "slurm" || value == "local"

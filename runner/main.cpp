@@ -1,6 +1,7 @@
 // ckpt-runner: the process inside an allocation. `run` is what generated batch scripts call;
 // `--stub` and `--ns-init` are called by its own engines.
 #include "core/base/log.hpp"
+#include "core/base/process.hpp"
 #include "core/engine/criu/ns_init.hpp"
 #include "core/engine/stub.hpp"
 #include "runner/start_now.hpp"
@@ -52,6 +53,7 @@ int run(int argc, char** argv) {
     complain(context.error());
     return 2;
   }
+  keep_term_from_children();
   runner::EventLoop loop; // blocks the signals before the first thread exists
   const auto claim = context->folder().claim(claim_wish(*context));
   if (!claim) {

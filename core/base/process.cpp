@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -29,6 +30,8 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr Duration kTermToKill = seconds{1};
 constexpr Duration kOutputAfterEnd = milliseconds{200};
 constexpr Duration kPollWithoutPidfd = milliseconds{20};
+
+std::atomic<bool> term_kept_from_children{false};
 
 class FileActions {
 public:
@@ -50,6 +53,9 @@ public:
     ::sigfillset(&signals);
     ::posix_spawnattr_setsigdefault(&attributes_, &signals);
     ::sigemptyset(&signals);
+    if (term_kept_from_children) {
+      ::sigaddset(&signals, SIGTERM);
+    }
     ::posix_spawnattr_setsigmask(&attributes_, &signals);
     ::posix_spawnattr_setpgroup(&attributes_, 0);
     const int group = new_session ? POSIX_SPAWN_SETSID : POSIX_SPAWN_SETPGROUP;
@@ -256,6 +262,10 @@ Result<Fd> stdin_from(const std::string& data) {
 }
 
 } // namespace
+
+void keep_term_from_children() {
+  term_kept_from_children = true;
+}
 
 Result<CommandResult> run_command(const Command& command, const RunLimits& limits) {
   auto out = make_pipe();

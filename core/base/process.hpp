@@ -75,6 +75,11 @@ struct SpawnOptions {
 /// as run_command.
 Result<pid_t> spawn(const SpawnOptions& options);
 
+/// From now on all children start with SIGTERM blocked (any thread). For a process whose scheduler
+/// sends TERM to everything of its job: a question to a coordinator, or a `scontrol requeue`, must
+/// not die in the middle.
+void keep_term_from_children();
+
 /// What the proc filesystem says of a process. `start_ticks` tells a recycled pid from the process
 /// that was meant.
 struct ProcessInfo {

@@ -133,7 +133,7 @@ Result<ExecutableFacts> inspect_executable(const std::string& argv0,
       return tl::unexpected(path.error());
     }
     if (::access(path->c_str(), X_OK) != 0) {
-      return fail(ErrorClass::failed,
+      return fail(ErrorClass::usage,
                   "program_not_executable",
                   *path + " is not executable",
                   "chmod +x " + shell_quote(*path));

@@ -1,4 +1,6 @@
 """Programs for whole runs: one line a step, each depending on all before it, so that a lost or repeated step shows."""
+import hashlib
+import itertools
 
 # Knows nothing of checkpoints. argv: steps, exit status, megabytes to hold, seconds a step.
 COUNT = """#!/usr/bin/python3
@@ -13,11 +15,11 @@ for step in range(steps):
 sys.exit(status)
 """
 
-# The same, but saves its whole state on USR1 and goes on from it.
+# The same, but saves its whole state on USR1 and goes on from it. argv[5]: the file.
 SAVES_ITSELF = """#!/usr/bin/python3
 import hashlib, os, signal, sys, time
 steps, status, megabytes, pause = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
-file = f"state.{os.environ['CKPT_JOB']}"
+file = sys.argv[5]
 step, state, ballast = 0, b"start", None
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
 if os.path.exists(file):
@@ -41,9 +43,11 @@ sys.exit(status)
 """
 
 
+numbers = itertools.count(1)
+
+
 def expected_output(steps):
     """What either program prints when nothing disturbs it."""
-    import hashlib
     state, lines = b"start", []
     for step in range(steps):
         state = hashlib.sha256(state).digest()
@@ -55,8 +59,7 @@ def counting_job(site, engine, steps, status=0, megabytes=1, pause=0.1):
     """(words for `ckpt submit` and `ckpt run` that choose the engine, the program's argv). The app engine's jobs save themselves."""
     if engine == "app":
         program = site.program("saves-itself.py", SAVES_ITSELF)
-        options = ["--engine", "app", "--ckpt-signal", "USR1", "--ckpt-files", "state.*[0-9]"]
-    else:
-        program = site.program("count.py", COUNT)
-        options = ["--engine", engine]
-    return options, [program, steps, status, megabytes, pause]
+        state = f"state.{next(numbers)}"  # jobs in one folder must not save each other's
+        return ["--engine", "app", "--ckpt-signal", "USR1", "--ckpt-files", state], [program, steps, status, megabytes, pause, state]
+    program = site.program("count.py", COUNT)
+    return ["--engine", engine], [program, steps, status, megabytes, pause]
