@@ -41,6 +41,8 @@ struct LiveJob {
   AttemptId orders_read_of; ///< stop orders of an earlier daemon were looked for
   std::map<SchedulerJobId, MonoTime> surplus_cancelled;
 
+  std::optional<MonoTime> over_since; ///< final, and nothing of it runs or waits
+
   bool busy = false;                           ///< an act is under way in the executor
   std::string waits_for;                       ///< the reason of decide()'s `nothing`
   std::map<std::int64_t, OrderAnswer> answers; ///< of the newest attempt, by order number

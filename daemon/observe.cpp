@@ -17,8 +17,10 @@ void Reconciler::observe(LiveJob& job) {
   Change change;
   read_claims(job, change);
   for (const AttemptRow& row : std::vector<AttemptRow>(job.model.attempts)) {
-    // The newest one is read on after it was marked lost: its runner may have been right.
-    if (row.live() || (row.marked_lost && row.n == job.model.attempts.back().n)) {
+    // The newest one is read on after it was marked lost (its runner may have been right), and
+    // while its runner tidies up.
+    const bool newest = row.n == job.model.attempts.back().n;
+    if (row.live() || (newest && (row.marked_lost || job.over_since))) {
       read_journal(job, row.n, change);
     }
   }

@@ -11,6 +11,12 @@
 // state folder to another.
 
 namespace ckpt::daemon {
+namespace {
+
+// After its last event a runner removes what the job does not need any more, and says so.
+constexpr Duration kTidyingTime = seconds{30};
+
+} // namespace
 
 Reconciler::Reconciler(Ports ports, ReconcilerConfig config)
     : ports_(ports), config_(std::move(config)) {}
@@ -76,7 +82,8 @@ void Reconciler::tick() {
     }
     const bool over =
         is_final(job.model.job.state) && !job.busy && job.model.open_submission() == nullptr;
-    it = over ? jobs_.erase(it) : std::next(it);
+    job.over_since = over ? std::optional(job.over_since.value_or(now())) : std::nullopt;
+    it = over && now() - *job.over_since >= kTidyingTime ? jobs_.erase(it) : std::next(it);
   }
 }
 

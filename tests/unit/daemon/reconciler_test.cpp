@@ -345,3 +345,26 @@ TEST_CASE("a checkpoint on request takes a number, gives the order, and is serve
   REQUIRE(*sealed);
   CHECK((*sealed)->state == GenerationState::sealed);
 }
+
+TEST_CASE("what the runner tidies up after the program's success is seen") {
+  World world;
+  const JobId job = world.submit();
+  world.pass();
+  ScriptedRunner runner = world.begin(job, world.newest_allocation());
+  runner.seal(GenerationId{1}, Trigger::interval);
+  runner.end(EndReason::completed, 0);
+  world.pass(seconds{3});
+  REQUIRE(world.state(job) == JobState::completed);
+  store::AttemptEvent event;
+  event.kind = AttemptEventKind::pruned;
+  event.generation = GenerationId{1};
+  event.reason = "the job has succeeded";
+  runner.write(event);
+  world.pass(seconds{3});
+  const auto generations = world.commands->generations(job);
+  REQUIRE(generations);
+  REQUIRE(generations->size() == 1);
+  CHECK(generations->front().state == GenerationState::pruned);
+  world.pass(minutes{2});
+  CHECK(world.reconciler->live_count() == 0);
+}
