@@ -1,5 +1,6 @@
 #include "client/daemon_control.hpp"
 
+#include "client/autostart.hpp"
 #include "core/base/clock.hpp"
 #include "core/base/process.hpp"
 #include "core/base/strings.hpp"
@@ -148,7 +149,7 @@ start_daemon(const api::Paths& paths, const api::Environment& env, const Say& sa
 Result<ApiClient>
 connect_or_start(const api::Paths& paths, const api::Environment& env, const Say& say) {
   auto client = connect_to_daemon(paths);
-  if (client || client.error().code != "no_daemon" || value_of(env, "CKPTD_AUTOSTART") == "0") {
+  if (client || client.error().code != "no_daemon" || !may_start_daemon(paths.config_file, env)) {
     return client;
   }
   return start_daemon(paths, env, say);
