@@ -115,6 +115,10 @@ public:
   /// second.
   virtual Status health() { return {}; }
 
+  /// True once the engine itself has ended a part of the program: what is left of that computes on
+  /// without it and must not be believed. Cheap; any thread.
+  virtual bool broken() const { return false; }
+
   /// Takes one checkpoint and returns when every image has its final name and the program runs
   /// again. Codes: `checkpoint_failed`, `freeze_window_missed` (taken, but while_frozen could not
   /// be proved to have run in time: throw it away and take another), `checkpoint_stalled`,

@@ -35,6 +35,20 @@ constexpr seconds kRequestTimeout{10}; // of dmtcp_command -c
 constexpr seconds kAnswer{5};          // of dmtcp_command -l
 constexpr seconds kLostWorker{2};      // without progress before we ask who is missing
 
+/// Lets a command of ours in while newcomers are held.
+class Doorway {
+public:
+  explicit Doorway(const Coordinator& coordinator) : coordinator_(coordinator) {
+    coordinator_.hold_newcomers(false);
+  }
+  ~Doorway() { coordinator_.hold_newcomers(true); }
+  Doorway(const Doorway&) = delete;
+  Doorway& operator=(const Doorway&) = delete;
+
+private:
+  const Coordinator& coordinator_;
+};
+
 class CheckpointRun {
 public:
   CheckpointRun(const CheckpointSubject& subject, const CheckpointRequest& request)
@@ -43,7 +57,10 @@ public:
     ::inotify_add_watch(notify_.get(), subject_.images_dir.c_str(), IN_CREATE | IN_MOVED_TO);
   }
 
-  ~CheckpointRun() { reap_request(true); }
+  ~CheckpointRun() {
+    subject_.coordinator.hold_newcomers(false);
+    reap_request(true);
+  }
   CheckpointRun(const CheckpointRun&) = delete;
   CheckpointRun& operator=(const CheckpointRun&) = delete;
 
@@ -74,7 +91,7 @@ public:
     }
     return {CheckpointImages{.images = files_of_set(folder_),
                              .frozen_at = frozen_at_,
-                             .blocked = now() - frozen_mono_},
+                             .blocked = thawed_ - frozen_mono_},
             false};
   }
 
@@ -227,6 +244,9 @@ private:
     held.emplace_back(subject_.coordinator.process());
     frozen_mono_ = now();
     frozen_at_ = system_clock().now();
+    // Until all run again: no thread runs that could connect, and the first that does must wait for
+    // the others.
+    subject_.coordinator.hold_newcomers(true);
     const bool all_held = held.back().held();
     if (subject_.install.major < 4) { // not proved there that the coordinator holds them all
       for (const auto& process : subject_.processes()) {
@@ -269,6 +289,7 @@ private:
       }
       if (now() - asked > kLostWorker) {
         asked = now();
+        const Doorway doorway(subject_.coordinator);
         if (auto ok = nobody_lost(look, state); !ok) {
           return ok;
         }
@@ -313,13 +334,20 @@ private:
   Status await_running() {
     reap_request(false);
     const MonoTime complete = now();
+    while (now() - complete < kSettle && !root_ended()) {
+      wait(milliseconds{10}); // they wake within milliseconds, on a loaded node some tens
+    }
+    subject_.coordinator.hold_newcomers(false);
+    bool first_look = true;
     while (true) {
       const auto peers = subject_.coordinator.list(kAnswer);
       // The set is whole. If the program has ended since, or lost its coordinator, that is another
       // matter: the caller looks at root_pid.
       if ((peers && all_running(*peers)) || root_ended() || !subject_.coordinator.alive()) {
+        thawed_ = first_look ? complete : now();
         return {};
       }
+      first_look = false;
       if (auto ok = check(complete, request_.stall_timeout); !ok) {
         return ok;
       }
@@ -338,6 +366,7 @@ private:
   bool broken_ = false;
   TimePoint frozen_at_{};
   MonoTime frozen_mono_{};
+  MonoTime thawed_{};
 };
 
 } // namespace

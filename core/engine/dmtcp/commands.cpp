@@ -61,6 +61,14 @@ Words ask_command(const Install& install, int port, const std::string& what) {
   return {install.tool("dmtcp_command"), "-h", kHost, "-p", std::to_string(port), what};
 }
 
+bool tells_of_a_broken_process(std::string_view messages) {
+  // 4.x: "[date, pid, tid, Error] at file.cpp:1 in f; REASON='JASSERT(…) failed"; 5.0: "ASSERT at
+  // …".
+  return messages.find(", Error] at ") != std::string_view::npos ||
+         messages.starts_with("ASSERT at ") ||
+         messages.find("\nASSERT at ") != std::string_view::npos;
+}
+
 std::map<std::string, std::string> clean_environment(std::map<std::string, std::string> env) {
   std::erase_if(env, [](const auto& entry) { return entry.first.starts_with("DMTCP_"); });
   return env;

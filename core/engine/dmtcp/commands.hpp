@@ -16,6 +16,10 @@ inline constexpr const char* kHost = "127.0.0.1";
 /// (PROTECTED_COORD_FD in its source; the same number in all versions since 3.0).
 inline constexpr int kListenerFd = 821;
 
+/// The descriptor on which DMTCP complains, if it is open already; else it takes a copy of the
+/// program's standard error, and after a restart it has forgotten what -q said. (4.0 to 5.0)
+inline constexpr int kMessagesFd = 828;
+
 using Words = std::vector<std::string>;
 
 Words coordinator_command(const Install& install,
@@ -37,6 +41,9 @@ Words ask_command(const Install& install, int port, const std::string& what);
 
 /// The user's environment without DMTCP_* (DMTCP_GZIP, DMTCP_COORD_PORT… would change what we
 /// asked for).
+/// Whether DMTCP's messages tell that it has ended a process of the program by itself (99).
+bool tells_of_a_broken_process(std::string_view messages);
+
 std::map<std::string, std::string> clean_environment(std::map<std::string, std::string> env);
 
 } // namespace ckpt::engine::dmtcp

@@ -3,6 +3,7 @@
 
 #include "core/engine/dmtcp/coordinator.hpp"
 
+#include "core/base/clock.hpp"
 #include "core/base/log.hpp"
 #include "core/base/strings.hpp"
 #include "core/engine/dmtcp/commands.hpp"
@@ -10,6 +11,7 @@
 #include "core/engine/start_stub.hpp"
 
 #include <arpa/inet.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -24,6 +26,7 @@ namespace ckpt::engine::dmtcp {
 namespace {
 
 constexpr seconds kStartTimeout{20};
+constexpr milliseconds kConnectAgain{1100}; // the kernel's first retry comes after a second
 
 struct Listener {
   Fd fd;
@@ -100,6 +103,8 @@ Result<Coordinator> Coordinator::start(const CoordinatorSetup& setup) {
   plan.umask = 077;
   plan.stderr_path = log.string(); // its standard output is a prompt, once an event: /dev/null
   plan.death_signal = SIGKILL;
+  plan.ignore_term =
+      true; // Slurm sends TERM to everything of the job, and its death is the program's
   plan.parent_pid = ::getpid();
   plan.inherit_fd = listener->fd.get();
   plan.inherit_as = kListenerFd;
@@ -117,7 +122,9 @@ Result<Coordinator> Coordinator::start(const CoordinatorSetup& setup) {
     return reason ? failed_to_start(*reason, log) : tl::unexpected(ready.error());
   }
   coordinator.loopback_only_ = coordinator.port_ == listener->port;
-  if (!coordinator.loopback_only_) {
+  if (coordinator.loopback_only_) {
+    coordinator.listener_ = std::move(listener->fd);
+  } else {
     log::warning(
         "DMTCP's coordinator did not take the loopback socket that it was given: its port " +
         std::to_string(coordinator.port_) + " can be reached from other machines");
@@ -205,6 +212,24 @@ Result<pid_t> Coordinator::spawn_checkpoint_request() const {
   return spawn(options);
 }
 
+void Coordinator::hold_newcomers(bool hold) const {
+  if (!listener_) {
+    return;
+  }
+  sock_filter drop_all{BPF_RET | BPF_K, 0, 0, 0};
+  const sock_fprog program{1, &drop_all};
+  const int nothing = 0;
+  const int done =
+      hold ? ::setsockopt(listener_.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program))
+           : ::setsockopt(listener_.get(), SOL_SOCKET, SO_DETACH_FILTER, &nothing, sizeof(nothing));
+  if (hold && done != 0) {
+    log::info("new connections to DMTCP's coordinator cannot be held back here");
+  }
+  if (!hold && done == 0) {
+    newcomers_in_ = system_clock().monotonic() + kConnectAgain;
+  }
+}
+
 void Coordinator::end() {
   if (!tmp_dir_.empty()) {
     end_process();
@@ -215,6 +240,7 @@ void Coordinator::end() {
 }
 
 void Coordinator::end_process() {
+  listener_.reset();
   if (process_.pid <= 0) {
     return;
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/files.hpp"
 #include "core/base/process.hpp"
 #include "core/engine/dmtcp/install.hpp"
 #include "core/engine/dmtcp/parse.hpp"
@@ -10,6 +11,10 @@
 #include <vector>
 
 namespace ckpt::engine::dmtcp {
+
+/// How long after a checkpoint or restart the processes get to report that they run, before new
+/// connections are let in.
+constexpr milliseconds kSettle{300};
 
 struct CoordinatorSetup {
   Install install;
@@ -41,6 +46,14 @@ public:
   /// command returns. The caller reaps it; exit status 0: begun, 2: not now, or no coordinator.
   Result<pid_t> spawn_checkpoint_request() const;
 
+  /// While held, new connections wait (a second or so: the kernel tries again by itself), those
+  /// that are there go on. For the time in which DMTCP would refuse a connection, and end the
+  /// process that makes it: one that forks, or a dmtcp_command of ours.
+  void hold_newcomers(bool hold) const;
+  /// When those that were held have been let in. A checkpoint that is asked for before that can
+  /// meet a process in the middle of its connection, and then hangs for ever (4.2.0 and 5.0).
+  MonoTime newcomers_in() const { return newcomers_in_; }
+
   /// SIGKILL, and reaped; after the program's end, whose files in tmp_dir go too.
   void end();
 
@@ -56,6 +69,8 @@ private:
   Path tmp_dir_;
   int port_ = 0;
   bool loopback_only_ = false;
+  mutable MonoTime newcomers_in_{};
+  Fd listener_; ///< the socket it listens on, if it took the one that it was handed
 };
 
 } // namespace ckpt::engine::dmtcp

@@ -1,5 +1,6 @@
 #include "core/engine/dmtcp/dmtcp_engine.hpp"
 
+#include "core/base/files.hpp"
 #include "core/engine/dmtcp/commands.hpp"
 #include "core/engine/dmtcp/image.hpp"
 #include "core/engine/dmtcp/install.hpp"
@@ -7,6 +8,7 @@
 #include "core/engine/dmtcp/start_watch.hpp"
 #include "core/engine/start_stub.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -181,7 +183,7 @@ private:
     return {.timeout = request.timeout,
             .stall_timeout = request.timeout,
             .peers = 0,
-            .stderr_path = request.stderr_path,
+            .messages = request.work_dir / "dmtcp.log",
             .plan_file = request.work_dir / plan_name,
             .give_up = request.give_up};
   }
@@ -201,13 +203,21 @@ private:
     plan.ignore_term = request.shield_term;
     plan.death_signal = SIGKILL; // a hung restart would not notice that its coordinator is gone
     plan.parent_pid = ::getpid();
-    const auto pid =
-        start_stub(config_.runner, plan, limits.plan_file, request.work_dir / "stub.log");
+    const Fd messages(
+        ::open(limits.messages.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
+    plan.inherit_fd = messages.get();
+    plan.inherit_as = dmtcp::kMessagesFd;
+    const auto pid = start_stub(config_.runner,
+                                plan,
+                                limits.plan_file,
+                                request.work_dir / "stub.log",
+                                messages ? std::optional(messages.get()) : std::nullopt);
     if (!pid) {
       coordinator.end();
       return tl::unexpected(with_code(pid.error(), "launch_failed"));
     }
-    return std::make_unique<DmtcpSession>(found, std::move(coordinator), *pid, request.images_dir);
+    return std::make_unique<DmtcpSession>(
+        found, std::move(coordinator), *pid, request.images_dir, limits.messages);
   }
 
   // After a failure nothing of the try is left; the root was never handed out, so it is reaped

@@ -2,6 +2,7 @@
 
 #include "core/base/clock.hpp"
 #include "core/engine/dmtcp/checkpoint.hpp"
+#include "core/engine/dmtcp/commands.hpp"
 #include "core/engine/dmtcp/processes.hpp"
 
 #include <sys/eventfd.h>
@@ -25,10 +26,11 @@ MonoTime now() {
 
 } // namespace
 
-DmtcpSession::DmtcpSession(Install install, Coordinator coordinator, pid_t root, Path images_dir)
+DmtcpSession::DmtcpSession(
+    Install install, Coordinator coordinator, pid_t root, Path images_dir, Path messages)
     : install_(std::move(install)), coordinator_(std::move(coordinator)),
       root_(process_or_pid(root)), images_dir_(std::move(images_dir)),
-      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+      messages_(std::move(messages)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 DmtcpSession::~DmtcpSession() {
   // While the program lives it needs its coordinator; afterwards nobody would end that.
@@ -74,7 +76,17 @@ std::vector<ProcessInfo> DmtcpSession::program_processes() const {
 
 std::optional<ExitStatus> DmtcpSession::program_status(const ExitStatus& root_status) const {
   const bool engine_died = root_status.code == 99 && !coordinator_.alive();
-  return broken_ || engine_died ? std::nullopt : std::optional(root_status);
+  return engine_died || broken() ? std::nullopt : std::optional(root_status);
+}
+
+// One that dies like that need not be the root: a shell script goes on without its `sleep`, or its
+// pipe's other end just closes.
+bool DmtcpSession::broken() const {
+  if (!broken_) {
+    const auto messages = read_file(messages_);
+    broken_ = messages && tells_of_a_broken_process(*messages);
+  }
+  return broken_;
 }
 
 std::optional<CoordinatorInfo> DmtcpSession::coordinator() const {
@@ -123,7 +135,21 @@ Result<CheckpointImages> DmtcpSession::checkpoint(const CheckpointRequest& reque
                                   .processes = [this] { return program_processes(); },
                                   .interrupted = [this] { return interrupted_.load(); },
                                   .wake_fd = wake_.get()};
-  auto outcome = take_checkpoint(subject, request);
+  while (now() < coordinator_.newcomers_in() && !interrupted_) {
+    system_clock().sleep_for(milliseconds{10});
+  }
+  // The image of a program that lacks a part is worth nothing. What breaks after the freeze does
+  // the set no harm.
+  CheckpointRequest guarded = request;
+  guarded.while_frozen = [&]() -> Status {
+    if (broken()) {
+      return fail(ErrorClass::failed,
+                  "checkpoint_failed",
+                  "DMTCP has ended a process of the program: see " + messages_.string());
+    }
+    return request.while_frozen ? request.while_frozen() : Status{};
+  };
+  auto outcome = take_checkpoint(subject, guarded);
   if (outcome.broken) {
     broken_ = true;
     if (const auto left = kill(kKillPatience); !left) {

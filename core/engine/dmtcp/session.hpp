@@ -11,7 +11,9 @@ namespace ckpt::engine::dmtcp {
 /// A program under DMTCP, with its coordinator.
 class DmtcpSession final : public Session {
 public:
-  DmtcpSession(Install install, Coordinator coordinator, pid_t root, Path images_dir);
+  /// `messages`: the file in which DMTCP complains.
+  DmtcpSession(
+      Install install, Coordinator coordinator, pid_t root, Path images_dir, Path messages);
   ~DmtcpSession() override;
   DmtcpSession(const DmtcpSession&) = delete;
   DmtcpSession& operator=(const DmtcpSession&) = delete;
@@ -22,6 +24,7 @@ public:
   std::optional<CoordinatorInfo> coordinator() const override;
   Result<std::vector<Peer>> peers() override;
   Status health() override;
+  bool broken() const override;
   Result<CheckpointImages> checkpoint(const CheckpointRequest& request) override;
   Status signal_program(int signal) override;
   Status kill(Duration patience) override;
@@ -40,9 +43,10 @@ private:
   Coordinator coordinator_;
   ProcessInfo root_;
   Path images_dir_;
+  Path messages_;
   Fd wake_;
   std::atomic<bool> interrupted_{false};
-  std::atomic<bool> broken_{false};
+  mutable std::atomic<bool> broken_{false};
   mutable std::mutex mutex_;
   std::vector<ProcessInfo> known_; ///< peers outside root's tree and session; guarded by mutex_
 };

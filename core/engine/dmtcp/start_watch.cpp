@@ -69,6 +69,7 @@ private:
   bool counts_as_running(const std::vector<Peer>& peers) {
     if (!all_running(peers)) {
       good_looks_ = 0;
+      spare_forks(peers);
       return false;
     }
     ++good_looks_;
@@ -78,6 +79,18 @@ private:
                    std::to_string(limits_.peers) + " processes are still there");
     }
     return good_looks_ >= (all_there ? 2 : kLooksWithFewer);
+  }
+
+  // All are connected, so the first may go on soon; what it forks while the others are not yet as
+  // far would be refused.
+  void spare_forks(const std::vector<Peer>& peers) {
+    if (spared_ || peers.size() < limits_.peers) {
+      return;
+    }
+    spared_ = true;
+    session_.link().hold_newcomers(true);
+    system_clock().sleep_for(kSettle);
+    session_.link().hold_newcomers(false);
   }
 
   // A program that was about to end ends with its own status; what DMTCP's tools end with is known.
@@ -116,7 +129,7 @@ private:
     return fail(ErrorClass::failed,
                 "restart_failed",
                 "the restart failed: " + why,
-                "see the end of " + limits_.stderr_path);
+                "see " + limits_.messages.string());
   }
 
   static Status late(const std::string& code, const std::string& why) {
@@ -136,13 +149,14 @@ private:
   std::string states_;
   std::uint64_t most_bytes_ = 0;
   int good_looks_ = 0;
+  bool spared_ = false;
 };
 
 Status launch_failed(const std::string& why, const StartLimits& limits) {
   return fail(ErrorClass::failed,
               "launch_failed",
               "the program did not start under DMTCP: " + why,
-              "see the end of " + limits.stderr_path);
+              "see " + limits.messages.string());
 }
 
 } // namespace

@@ -9,8 +9,8 @@ struct StartLimits {
   Duration timeout;
   Duration stall_timeout;
   std::size_t peers = 0; ///< of a restart: as many as its images say
-  std::string stderr_path;
-  Path plan_file; ///< the stub's
+  Path messages;         ///< where DMTCP complains
+  Path plan_file;        ///< the stub's
   std::function<bool()> give_up;
 };
 

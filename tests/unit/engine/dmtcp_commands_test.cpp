@@ -75,3 +75,17 @@ TEST_CASE("dmtcp: the user's DMTCP_* variables stay out") {
       {{"DMTCP_GZIP", "1"}, {"DMTCP_COORD_PORT", "7779"}, {"HOME", "/h"}, {"MY_DMTCP_X", "1"}});
   CHECK(clean == std::map<std::string, std::string>{{"HOME", "/h"}, {"MY_DMTCP_X", "1"}});
 }
+
+TEST_CASE("dmtcp: its own assertions are told from its warnings") {
+  CHECK(tells_of_a_broken_process(
+      "\x1b[0;31m[2026-11-21T08:58:51.429, 41000, 41000, Error] at coordinatorapi.cpp:604 in "
+      "sendRecvHandshake; REASON='JASSERT(false) failed;Message: Connection rejected"));
+  CHECK(tells_of_a_broken_process(
+      "WARNING at a.cpp:1: x\nASSERT at coordinatorapi.cpp:728: false: "));
+  CHECK(tells_of_a_broken_process("ASSERT at coordinatorapi.cpp:728: false: Connection rejected"));
+  CHECK_FALSE(tells_of_a_broken_process(""));
+  CHECK_FALSE(tells_of_a_broken_process(
+      "[2026-11-21T08:59:03.380, 44000, 44002, Warning] at procselfmaps.cpp:105 in ~ProcSelfMaps; "
+      "REASON='JWARNING(numAllocExpands == 7) failed"));
+  CHECK_FALSE(tells_of_a_broken_process("WARNING at procselfmaps.cpp:110: numAllocExpands == 8"));
+}
