@@ -6,6 +6,7 @@ with every engine that this machine has, under Slurm with two nodes, as an ordin
     CKPT_TEST_SEED (20)                         instants at which the daemon is killed
 """
 import datetime
+import itertools
 import os
 import pathlib
 
@@ -54,13 +55,22 @@ def finished(stage, which):
     return job, seen
 
 
+def difference(ours, expected):
+    """Nothing, or where it begins."""
+    if ours == expected:
+        return None
+    pairs = list(itertools.zip_longest(ours.splitlines(True), expected.splitlines(True)))
+    at = next(index for index, pair in enumerate(pairs) if pair[0] != pair[1])
+    return "\n".join([f"different from line {at + 1} on"] + [f"  is {is_}, was to be {was}" for is_, was in pairs[at:at + 3]])
+
+
 def check_output(stage, which):
     job, seen = finished(stage, which)
     reference = stage.root / f"reference-{which[0]}-{which[3]}-{which[4]}"
-    expected = job.reference(reference)
-    assert (job.folder / "out").read_bytes() == expected, job.site.evidence(job.name)
-    for name in job.files:
-        assert (job.folder / name).read_bytes() == (reference / name).read_bytes(), job.site.evidence(job.name)
+    expected = {"out": job.reference(reference), **{name: (reference / name).read_bytes() for name in job.files}}
+    found = {name: difference((job.folder / name).read_bytes(), content) for name, content in expected.items()}
+    told = [f"{name}: {text}" for name, text in found.items() if text]
+    assert not told, "\n".join([*told, job.site.evidence(job.name)])
     return job, seen
 
 

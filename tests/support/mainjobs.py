@@ -49,7 +49,8 @@ class Job:
         self.name = name
         self.folder = site.work / name
         site._make(self.folder)
-        site.ckpt("submit", "--time", "0:01:00", "--every", "20s", "--engine", engine, "-J", name, "--output", "out", *self.options,
+        site.ckpt("submit", "--time", "0:01:00", "--every", "20s", "--engine", engine, "-J", name, "--output", "out", "--error", "err",
+                  *self.options,
                   "--", site.work / self.argv[0], *self.argv[1:], cwd=self.folder)
 
     def numbers(self):
