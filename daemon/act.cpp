@@ -233,7 +233,9 @@ void Reconciler::submitted(LiveJob& job,
     job.waits_for.clear();
     return;
   }
-  open->reason = result.error().message;
+  const Error& error = result.error();
+  const bool advised = error.outcome == Outcome::permanent && !error.advice.empty();
+  open->reason = error.message + (advised ? ": " + error.advice : "");
   job.waits_for = open->reason;
   log::warning(job.model.job.id.str() + ": " + open->reason);
   if (result.error().outcome == Outcome::permanent) {

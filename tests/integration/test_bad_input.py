@@ -194,6 +194,8 @@ def test_what_slurm_refuses(tmp_path_factory):
         assert job["state"] == "failed" and "partition" in job["reason"].lower()
         assert site.run("squeue", "-h").stdout == ""
         refused(site, 2, "array", "submit", "--array", "1-3", "--", "/bin/true")
+        done = site.ckpt("submit", "-J", "export", "--sbatch-arg=--export=NONE", "--", "/bin/true", check=False)
+        assert done.returncode != 0 and "--env" in done.stderr, done.stdout + done.stderr
         # The environment: the user's of the submission, with today's allocation in it.
         site.program("env.sh", '#!/bin/sh\necho "$MINE|$SLURM_JOB_ID|$SLURM_RESTART_COUNT|$HOME"\n')
         site.ckpt("submit", "-J", "env", "-o", "env.out", "--engine", "app", "--ckpt-signal", "USR1", "--ckpt-files", "none*", "--",

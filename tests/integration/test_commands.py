@@ -48,7 +48,7 @@ def one_value(text):
 
 def test_checkpoint_returns_when_it_is_sealed_and_rollback_goes_back(place):
     _, site = place
-    job, out = submit(place, 120, "--keep", "5", name="rollback")
+    job, out = submit(place, 90, "--keep", "5", name="rollback")
     runs(site, job, out)
     made = site.json("checkpoint", job)
     first = made[0] if isinstance(made, list) else made.get("items", [made])[0]
@@ -72,7 +72,7 @@ def test_checkpoint_returns_when_it_is_sealed_and_rollback_goes_back(place):
     site.ckpt("restart", job)
     ended = site.wait_state(job, ["completed", "failed", "parked"], 60)
     assert ended["state"] == "completed", site.evidence(job)
-    assert out.read_text() == expected_output(120)
+    assert out.read_text() == expected_output(90)
     # The newest of the branch that was gone on with, not the highest before the rollback.
     branch = ended["attempts"][1]["latest_sealed"] if "latest_sealed" in ended["attempts"][1] else None
     assert ended["attempts"][2]["started_from"]["generation"] not in (first["id"], parked["latest_generation"]["id"]), branch

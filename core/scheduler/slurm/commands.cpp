@@ -46,6 +46,8 @@ constexpr std::array kUnsupported{
     Unsupported{"array", "a job array cannot be checkpointed as one job; submit each index"},
     Unsupported{"", "heterogeneous jobs cannot be checkpointed"},
     Unsupported{"clusters", "one daemon serves one cluster; submit on the other one"},
+    Unsupported{"export", "the program gets the environment of its submission; use --env K=V"},
+    Unsupported{"export-file", "the program gets the environment of its submission; use --env K=V"},
     Unsupported{"test-only", "it submits nothing; use sbatch itself"},
 };
 
