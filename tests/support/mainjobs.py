@@ -35,7 +35,8 @@ JOBS = {
     "pipeline": (["pipeline.sh", *steps_of(SECONDS, 0.5), "7"], 7, ["result.txt"], []),
     "count": (["count.py", *steps_of(SECONDS, 1)], 0, [], []),
     "date": (["date.py", *steps_of(SECONDS, 1)], 0, [], ["--append-files", "dates.txt"]),
-    "app": (["self_saving.py", *steps_of(SECONDS, 0.25), "7"], 7, ["result.txt"],
+    # A step of a second: the program is stopped a moment after it has saved itself, and must not have gone on by then.
+    "app": (["self_saving.py", *steps_of(SECONDS, 1), "7"], 7, ["result.txt"],
             ["--ckpt-signal", "USR1", "--ckpt-files", "state", "--append-files", "result.txt"]),
     "app-zero": (["self_saving.py", *steps_of(SECONDS, 1), "0"], 0, ["result.txt"],
                  ["--ckpt-signal", "USR1", "--ckpt-files", "state", "--append-files", "result.txt"]),

@@ -334,12 +334,14 @@ private:
   Status await_running() {
     reap_request(false);
     const MonoTime complete = now();
-    while (now() - complete < kSettle && !root_ended()) {
-      wait(milliseconds{10}); // they wake within milliseconds, on a loaded node some tens
-    }
-    subject_.coordinator.hold_newcomers(false);
     bool first_look = true;
     while (true) {
+      subject_.coordinator.hold_newcomers(true); // between two looks
+      const MonoTime look = now() + kSettle;
+      while (now() < look && !root_ended()) {
+        wait(milliseconds{10}); // they wake within milliseconds, on a loaded node some tens
+      }
+      subject_.coordinator.hold_newcomers(false);
       const auto peers = subject_.coordinator.list(kAnswer);
       // The set is whole. If the program has ended since, or lost its coordinator, that is another
       // matter: the caller looks at root_pid.
@@ -351,7 +353,6 @@ private:
       if (auto ok = check(complete, request_.stall_timeout); !ok) {
         return ok;
       }
-      wait(milliseconds{2});
     }
   }
 

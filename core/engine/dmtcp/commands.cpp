@@ -69,6 +69,12 @@ bool tells_of_a_broken_process(std::string_view messages) {
          messages.find("\nASSERT at ") != std::string_view::npos;
 }
 
+bool stderr_tells_of_a_refused_process(std::string_view text) {
+  const std::size_t at = text.find("ASSERT at coordinatorapi.cpp:");
+  return at != std::string_view::npos &&
+         text.find("Connection rejected by the coordinator", at) != std::string_view::npos;
+}
+
 std::map<std::string, std::string> clean_environment(std::map<std::string, std::string> env) {
   std::erase_if(env, [](const auto& entry) { return entry.first.starts_with("DMTCP_"); });
   return env;

@@ -44,6 +44,10 @@ Words ask_command(const Install& install, int port, const std::string& what);
 /// Whether DMTCP's messages tell that it has ended a process of the program by itself (99).
 bool tells_of_a_broken_process(std::string_view messages);
 
+/// The same for the program's own standard error, where 5.0 complains in the name of a process that
+/// was exec'ed or forked. Only what DMTCP alone says counts there.
+bool stderr_tells_of_a_refused_process(std::string_view text);
+
 std::map<std::string, std::string> clean_environment(std::map<std::string, std::string> env);
 
 } // namespace ckpt::engine::dmtcp

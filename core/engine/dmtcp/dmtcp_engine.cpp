@@ -216,8 +216,12 @@ private:
       coordinator.end();
       return tl::unexpected(with_code(pid.error(), "launch_failed"));
     }
-    return std::make_unique<DmtcpSession>(
-        found, std::move(coordinator), *pid, request.images_dir, limits.messages);
+    return std::make_unique<DmtcpSession>(found,
+                                          std::move(coordinator),
+                                          *pid,
+                                          request.images_dir,
+                                          limits.messages,
+                                          request.stderr_path);
   }
 
   // After a failure nothing of the try is left; the root was never handed out, so it is reaped

@@ -5,7 +5,9 @@
 #include "core/engine/dmtcp/commands.hpp"
 #include "core/engine/dmtcp/processes.hpp"
 
+#include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,13 +26,31 @@ MonoTime now() {
   return system_clock().monotonic();
 }
 
+std::string end_of(const Path& file) {
+  std::string text(std::size_t{16} << 10U, '\0');
+  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat info {};
+  if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
+    return {};
+  }
+  const auto start = std::max<off_t>(0, info.st_size - static_cast<off_t>(text.size()));
+  const ssize_t count = ::pread(fd.get(), text.data(), text.size(), start);
+  text.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+  return text;
+}
+
 } // namespace
 
-DmtcpSession::DmtcpSession(
-    Install install, Coordinator coordinator, pid_t root, Path images_dir, Path messages)
+DmtcpSession::DmtcpSession(Install install,
+                           Coordinator coordinator,
+                           pid_t root,
+                           Path images_dir,
+                           Path messages,
+                           Path program_stderr)
     : install_(std::move(install)), coordinator_(std::move(coordinator)),
       root_(process_or_pid(root)), images_dir_(std::move(images_dir)),
-      messages_(std::move(messages)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+      messages_(std::move(messages)), program_stderr_(std::move(program_stderr)),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 DmtcpSession::~DmtcpSession() {
   // While the program lives it needs its coordinator; afterwards nobody would end that.
@@ -84,7 +104,8 @@ std::optional<ExitStatus> DmtcpSession::program_status(const ExitStatus& root_st
 bool DmtcpSession::broken() const {
   if (!broken_) {
     const auto messages = read_file(messages_);
-    broken_ = messages && tells_of_a_broken_process(*messages);
+    broken_ = (messages && tells_of_a_broken_process(*messages)) ||
+              stderr_tells_of_a_refused_process(end_of(program_stderr_));
   }
   return broken_;
 }

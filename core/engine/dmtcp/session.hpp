@@ -11,9 +11,13 @@ namespace ckpt::engine::dmtcp {
 /// A program under DMTCP, with its coordinator.
 class DmtcpSession final : public Session {
 public:
-  /// `messages`: the file in which DMTCP complains.
-  DmtcpSession(
-      Install install, Coordinator coordinator, pid_t root, Path images_dir, Path messages);
+  /// `messages`: the file in which DMTCP complains; `program_stderr`: where some of it ends up.
+  DmtcpSession(Install install,
+               Coordinator coordinator,
+               pid_t root,
+               Path images_dir,
+               Path messages,
+               Path program_stderr);
   ~DmtcpSession() override;
   DmtcpSession(const DmtcpSession&) = delete;
   DmtcpSession& operator=(const DmtcpSession&) = delete;
@@ -44,6 +48,7 @@ private:
   ProcessInfo root_;
   Path images_dir_;
   Path messages_;
+  Path program_stderr_;
   Fd wake_;
   std::atomic<bool> interrupted_{false};
   mutable std::atomic<bool> broken_{false};

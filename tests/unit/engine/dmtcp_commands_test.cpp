@@ -89,3 +89,10 @@ TEST_CASE("dmtcp: its own assertions are told from its warnings") {
       "REASON='JWARNING(numAllocExpands == 7) failed"));
   CHECK_FALSE(tells_of_a_broken_process("WARNING at procselfmaps.cpp:110: numAllocExpands == 8"));
 }
+
+TEST_CASE("dmtcp: a program's own words are not taken for DMTCP's") {
+  CHECK(stderr_tells_of_a_refused_process(
+      "line\nASSERT at coordinatorapi.cpp:728: false: Connection rejected by the coordinator: "));
+  CHECK_FALSE(stderr_tells_of_a_refused_process("ASSERT at solver.cpp:12: failed\n"));
+  CHECK_FALSE(stderr_tells_of_a_refused_process("WARNING at coordinatorapi.cpp:1: rejected"));
+}
