@@ -214,4 +214,7 @@ def test_twelve_requeues_in_a_row_wait_for_nothing(place):
         site.ckpt("cancel", job.id)
         lines = job.out.read_text()
         assert expected_output(lines.count("\n")) == lines, "nothing is repeated, nothing is missing"
+        wait_until(lambda: not job.processes(), 20, f"`ckpt cancel` leaves no process of {job.id}: {job.processes()}")
+    queue = site.run("squeue", "-h", "-o", "%i", check=True).stdout.split()
+    assert not set(numbers.values()) & set(queue), "`ckpt cancel` leaves no Slurm job"
     assert {a["node"] for a in same_node.show()["attempts"]} == {"n3"}
