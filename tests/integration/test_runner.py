@@ -21,7 +21,8 @@ for i in range(int(sys.argv[1])):
 sys.exit(7)
 """
 
-# Saves its whole state on USR1, and goes on from it.
+# Saves its whole state on USR1, and goes on from it. What it printed between saving and being stopped it would print again (docs/engines.md):
+# so it prints nothing for a while.
 SAVES_ITSELF = """#!/usr/bin/python3
 import os, signal, sys, time
 start = int(open("state").read()) if os.path.exists("state") else 0
@@ -29,6 +30,7 @@ def save(*_):
     with open("state.new", "w") as file:
         file.write(str(i + 1))
     os.rename("state.new", "state")
+    time.sleep(0.7)
 i = start - 1
 signal.signal(signal.SIGUSR1, save)
 for i in range(start, int(sys.argv[1])):

@@ -30,7 +30,7 @@ def save(*_):
     with open(file + ".new", "wb") as out:
         out.write(b"%d\\n%s\\n" % (step, state.hex().encode()) + ballast)
     os.rename(file + ".new", file)
-    time.sleep(0.3)  # it is stopped as soon as its file is seen: until then, nothing that would have to be undone
+    time.sleep(0.7)  # it is stopped as soon as its file is seen: until then, nothing that would have to be undone
 signal.signal(signal.SIGUSR1, save)
 while step < steps:
     state = hashlib.sha256(state).digest()

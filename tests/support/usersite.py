@@ -126,9 +126,11 @@ class Site:
     def program(self, name, text, mode=0o755):
         """A file in the work folder."""
         path = self.work / name
-        path.write_text(text)
-        os.chmod(path, mode)
-        os.chown(path, self.account.pw_uid, self.account.pw_gid)
+        new = path.with_name(name + ".new")
+        new.write_text(text)
+        os.chmod(new, mode)
+        os.chown(new, self.account.pw_uid, self.account.pw_gid)
+        os.rename(new, path)  # one that is being started is not written on: "Text file busy"
         return path
 
     def processes(self):
