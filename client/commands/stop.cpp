@@ -1,43 +1,10 @@
-#include "client/commands/commands.hpp"
-#include "client/follow.hpp"
-#include "client/selection.hpp"
+#include "client/commands/ending_verb.hpp"
 
 namespace ckpt::client {
-namespace {
-
-struct Options {
-  Selection selection;
-  bool no_wait = false;
-};
-
-Result<api::JobView> stop(Session& session, const std::string& selector, bool wait) {
-  const auto daemon = session.daemon();
-  if (!daemon) {
-    return tl::unexpected(daemon.error());
-  }
-  auto job = (*daemon)->stop(selector, Duration{0});
-  if (!job || !wait || is_settled(job->state)) {
-    return job;
-  }
-  return wait_for_job(session, job->id.str(), std::nullopt, [](const api::JobView& view) {
-    return is_settled(view.state);
-  });
-}
-
-} // namespace
 
 void add_stop(Cli& cli) {
-  auto options = std::make_shared<Options>();
-  Verb verb = cli.verb("stop", "Checkpoint, free the allocation, park");
-  add_selection(verb, options->selection);
-  verb.flag("--no-wait", options->no_wait, "Return at once");
-  verb.runs([options](Session& session) {
-    return for_each_job<api::JobView>(
-        session,
-        options->selection,
-        [&](const std::string& job) { return stop(session, job, !options->no_wait); },
-        [&](const auto& jobs) { session.out().acted(jobs, "stopped"); });
-  });
+  add_ending_verb(cli,
+                  {"stop", "Checkpoint, free the allocation, park", "stopped", &ApiClient::stop});
 }
 
 } // namespace ckpt::client

@@ -1,0 +1,45 @@
+#include "client/commands/ending_verb.hpp"
+
+#include "client/follow.hpp"
+#include "client/selection.hpp"
+
+namespace ckpt::client {
+namespace {
+
+struct Options {
+  Selection selection;
+  bool no_wait = false;
+};
+
+Result<api::JobView>
+end_one(Session& session, const EndingVerb& what, const std::string& selector, bool wait) {
+  const auto daemon = session.daemon();
+  if (!daemon) {
+    return tl::unexpected(daemon.error());
+  }
+  auto job = ((**daemon).*what.ask)(selector, Duration{0});
+  if (!job || !wait || is_settled(job->state)) {
+    return job;
+  }
+  return wait_for_job(session, job->id.str(), std::nullopt, [](const api::JobView& view) {
+    return is_settled(view.state);
+  });
+}
+
+} // namespace
+
+void add_ending_verb(Cli& cli, const EndingVerb& what) {
+  auto options = std::make_shared<Options>();
+  Verb verb = cli.verb(what.name, what.help);
+  add_selection(verb, options->selection);
+  verb.flag("--no-wait", options->no_wait, "Return at once");
+  verb.runs([options, what](Session& session) {
+    return for_each_job<api::JobView>(
+        session,
+        options->selection,
+        [&](const std::string& job) { return end_one(session, what, job, !options->no_wait); },
+        [&](const auto& jobs) { session.out().acted(jobs, what.done); });
+  });
+}
+
+} // namespace ckpt::client
