@@ -11,7 +11,6 @@
 #include "core/engine/start_stub.hpp"
 
 #include <arpa/inet.h>
-#include <linux/filter.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -216,12 +215,11 @@ void Coordinator::hold_newcomers(bool hold) const {
   if (!listener_) {
     return;
   }
-  sock_filter drop_all{BPF_RET | BPF_K, 0, 0, 0};
-  const sock_fprog program{1, &drop_all};
-  const int nothing = 0;
-  const int done =
-      hold ? ::setsockopt(listener_.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program))
-           : ::setsockopt(listener_.get(), SOL_SOCKET, SO_DETACH_FILTER, &nothing, sizeof(nothing));
+  // No packet of ours has more than the default of 64 hops left: with 255 asked for, the kernel
+  // drops each SYN without a word, and the connecting side tries again. A socket filter does the
+  // same, but some kernels let root only attach one.
+  const int hops = hold ? 255 : 0;
+  const int done = ::setsockopt(listener_.get(), IPPROTO_IP, IP_MINTTL, &hops, sizeof(hops));
   if (hold && done != 0) {
     log::info("new connections to DMTCP's coordinator cannot be held back here");
   }
