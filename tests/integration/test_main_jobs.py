@@ -42,16 +42,13 @@ def stage(request):
 
 def finished(stage, which):
     """The job, once it is over, after the checks that hold for every job."""
-    engine_id, engine, _, purpose, name = which
+    engine_id, _, _, purpose, name = which
     job = stage.jobs[engine_id, purpose, name]
     seen = job.site.wait_state(name, OVER, PATIENCE)
     evidence = job.site.evidence(name)
     assert (seen["state"], seen["exit_code"]) == ("completed" if job.status == 0 else "failed", job.status), evidence
     reasons = [attempt["end_reason"] for attempt in seen["attempts"]]
-    # DMTCP refuses a process that forks while others still wake up from a checkpoint, and ends it. The runner keeps that rare, and
-    # goes on from the last generation when it happens all the same.
-    allowed = {"walltime", "interrupted"} if engine == "dmtcp" and name == "pipeline" else {"walltime"}
-    assert reasons[:-1].count("walltime") >= 2 and set(reasons[:-1]) <= allowed, evidence
+    assert len(reasons) >= 3 and set(reasons[:-1]) == {"walltime"}, evidence
     assert {attempt["node"] for attempt in seen["attempts"]} == {"n1", "n2"}, evidence
     for attempt in seen["attempts"][1:]:
         assert attempt["started_from"], f"attempt {attempt['n']} began at the beginning\n{evidence}"

@@ -1,6 +1,5 @@
 """The jobs of test_main_jobs.py: submitted all at once on one throw-away cluster, each engine's by an ordinary user of its own, and
 then looked at one by one. Runs under a limit of a minute take minutes; side by side they take no longer than one."""
-import json
 import os
 import pathlib
 import random
@@ -54,16 +53,6 @@ class Job:
                   *self.options,
                   "--", site.work / self.argv[0], *self.argv[1:], cwd=self.folder)
 
-    def numbers(self):
-        """Slurm's number of the job, from its folder: no daemon is asked."""
-        return [json.loads(claim.read_text())["scheduler_job_id"] for claim in self.store().glob("attempts/*.claim")]
-
-    def store(self):
-        for spec in self.site.store.glob("jobs/*/spec.json"):
-            if json.loads(spec.read_text())["name"] == self.name:
-                return spec.parent
-        raise AssertionError(f"no folder of {self.name}")
-
     def reference(self, folder):
         """The program without pauses and without us: what it does does not depend on time. Returns its standard output."""
         argv = list(self.argv)
@@ -83,7 +72,7 @@ class Stage:
         self.root.chmod(0o755)
         self.bin_dir, self.wanted = bin_dir, wanted
         self.cluster = SlurmCluster(self.root / "cluster", nodes=2, cpus=64, cred_expire=120, kill_wait=30)
-        self.sites, self.jobs, self.killers, self.notes = {}, {}, {}, {}
+        self.sites, self.jobs, self.killers = {}, {}, {}
         self.over = threading.Event()
         self.steering = None
 

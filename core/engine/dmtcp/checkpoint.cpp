@@ -30,24 +30,11 @@ namespace {
 
 constexpr milliseconds kPoll{5}; // inotify is faster; this is for filesystems without it
 constexpr milliseconds kPollWriting{20};
+constexpr milliseconds kPollWaking{10};
 constexpr milliseconds kRetry{20};     // between refused requests
 constexpr seconds kRequestTimeout{10}; // of dmtcp_command -c
 constexpr seconds kAnswer{5};          // of dmtcp_command -l
 constexpr seconds kLostWorker{2};      // without progress before we ask who is missing
-
-/// Lets a command of ours in while newcomers are held.
-class Doorway {
-public:
-  explicit Doorway(const Coordinator& coordinator) : coordinator_(coordinator) {
-    coordinator_.hold_newcomers(false);
-  }
-  ~Doorway() { coordinator_.hold_newcomers(true); }
-  Doorway(const Doorway&) = delete;
-  Doorway& operator=(const Doorway&) = delete;
-
-private:
-  const Coordinator& coordinator_;
-};
 
 class CheckpointRun {
 public:
@@ -289,7 +276,6 @@ private:
       }
       if (now() - asked > kLostWorker) {
         asked = now();
-        const Doorway doorway(subject_.coordinator);
         if (auto ok = nobody_lost(look, state); !ok) {
           return ok;
         }
@@ -336,12 +322,6 @@ private:
     const MonoTime complete = now();
     bool first_look = true;
     while (true) {
-      subject_.coordinator.hold_newcomers(true); // between two looks
-      const MonoTime look = now() + kSettle;
-      while (now() < look && !root_ended()) {
-        wait(milliseconds{10}); // they wake within milliseconds, on a loaded node some tens
-      }
-      subject_.coordinator.hold_newcomers(false);
       const auto peers = subject_.coordinator.list(kAnswer);
       // The set is whole. If the program has ended since, or lost its coordinator, that is another
       // matter: the caller looks at root_pid.
@@ -353,6 +333,7 @@ private:
       if (auto ok = check(complete, request_.stall_timeout); !ok) {
         return ok;
       }
+      wait(kPollWaking);
     }
   }
 

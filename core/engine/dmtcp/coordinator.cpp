@@ -7,12 +7,10 @@
 #include "core/base/log.hpp"
 #include "core/base/strings.hpp"
 #include "core/engine/dmtcp/commands.hpp"
+#include "core/engine/dmtcp/door.hpp"
 #include "core/engine/dmtcp/processes.hpp"
 #include "core/engine/start_stub.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,28 +24,6 @@ namespace {
 
 constexpr seconds kStartTimeout{20};
 constexpr milliseconds kConnectAgain{1100}; // the kernel's first retry comes after a second
-
-struct Listener {
-  Fd fd;
-  int port = 0;
-};
-
-Result<Listener> listen_on_loopback() {
-  Listener listener;
-  listener.fd = Fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof(address);
-  auto* raw = reinterpret_cast<sockaddr*>(&address);
-  if (!listener.fd || ::bind(listener.fd.get(), raw, length) != 0 ||
-      ::listen(listener.fd.get(), 128) != 0 ||
-      ::getsockname(listener.fd.get(), raw, &length) != 0) {
-    return tl::unexpected(errno_error(errno, "cannot listen on", kHost));
-  }
-  listener.port = ntohs(address.sin_port);
-  return listener;
-}
 
 std::optional<int> read_port(const Path& file) {
   const auto text = read_file(file, 64);
@@ -161,8 +137,17 @@ Result<std::string> Coordinator::ask(const std::string& what, Duration timeout) 
   if (!alive()) {
     return dead();
   }
+  std::optional<BackDoor> back_door;
+  if (held_) {
+    auto opened = BackDoor::open(port_);
+    if (!opened) {
+      return tl::unexpected(opened.error());
+    }
+    back_door.emplace(std::move(*opened));
+  }
+  const int port = back_door ? back_door->port() : port_;
   const auto answer = run_command(
-      {.argv = ask_command(install_, port_, what), .env = env_, .cwd = {}, .stdin_data = {}},
+      {.argv = ask_command(install_, port, what), .env = env_, .cwd = {}, .stdin_data = {}},
       {.timeout = timeout, .output_bytes = std::size_t{16} << 20U});
   if (!answer) {
     return tl::unexpected(answer.error());
@@ -212,18 +197,15 @@ Result<pid_t> Coordinator::spawn_checkpoint_request() const {
 }
 
 void Coordinator::hold_newcomers(bool hold) const {
-  if (!listener_) {
+  if (!listener_ || hold == held_) {
     return;
   }
-  // No packet of ours has more than the default of 64 hops left: with 255 asked for, the kernel
-  // drops each SYN without a word, and the connecting side tries again. A socket filter does the
-  // same, but some kernels let root only attach one.
-  const int hops = hold ? 255 : 0;
-  const int done = ::setsockopt(listener_.get(), IPPROTO_IP, IP_MINTTL, &hops, sizeof(hops));
-  if (hold && done != 0) {
+  if (!shut(listener_, hold)) {
     log::info("new connections to DMTCP's coordinator cannot be held back here");
+    return;
   }
-  if (!hold && done == 0) {
+  held_ = hold;
+  if (!hold) {
     newcomers_in_ = system_clock().monotonic() + kConnectAgain;
   }
 }

@@ -12,10 +12,6 @@
 
 namespace ckpt::engine::dmtcp {
 
-/// How long after a checkpoint or restart the processes get to report that they run, before new
-/// connections are let in.
-constexpr milliseconds kSettle{300};
-
 struct CoordinatorSetup {
   Install install;
   Path work_dir; ///< coordinator.log and a port file of its own
@@ -46,9 +42,8 @@ public:
   /// command returns. The caller reaps it; exit status 0: begun, 2: not now, or no coordinator.
   Result<pid_t> spawn_checkpoint_request() const;
 
-  /// While held, new connections wait (a second or so: the kernel tries again by itself), those
-  /// that are there go on. For the time in which DMTCP would refuse a connection, and end the
-  /// process that makes it: one that forks, or a dmtcp_command of ours.
+  /// While held, new connections wait (a second or so), those that are there go on, and so do
+  /// status() and list(): see door.hpp. For the time in which DMTCP would refuse who comes.
   void hold_newcomers(bool hold) const;
   /// When those that were held have been let in. A checkpoint that is asked for before that can
   /// meet a process in the middle of its connection, and then hangs for ever (4.2.0 and 5.0).
@@ -69,6 +64,7 @@ private:
   Path tmp_dir_;
   int port_ = 0;
   bool loopback_only_ = false;
+  mutable bool held_ = false;
   mutable MonoTime newcomers_in_{};
   Fd listener_; ///< the socket it listens on, if it took the one that it was handed
 };

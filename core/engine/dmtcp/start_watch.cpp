@@ -69,7 +69,11 @@ private:
   bool counts_as_running(const std::vector<Peer>& peers) {
     if (!all_running(peers)) {
       good_looks_ = 0;
-      spare_forks(peers);
+      if (peers.size() >= limits_.peers) {
+        // All are connected, so the first may go on soon; what it forks while the others are not
+        // yet as far would be refused.
+        session_.link().hold_newcomers(true);
+      }
       return false;
     }
     ++good_looks_;
@@ -79,18 +83,6 @@ private:
                    std::to_string(limits_.peers) + " processes are still there");
     }
     return good_looks_ >= (all_there ? 2 : kLooksWithFewer);
-  }
-
-  // All are connected, so the first may go on soon; what it forks while the others are not yet as
-  // far would be refused.
-  void spare_forks(const std::vector<Peer>& peers) {
-    if (spared_ || peers.size() < limits_.peers) {
-      return;
-    }
-    spared_ = true;
-    session_.link().hold_newcomers(true);
-    system_clock().sleep_for(kSettle);
-    session_.link().hold_newcomers(false);
   }
 
   // A program that was about to end ends with its own status; what DMTCP's tools end with is known.
@@ -149,7 +141,6 @@ private:
   std::string states_;
   std::uint64_t most_bytes_ = 0;
   int good_looks_ = 0;
-  bool spared_ = false;
 };
 
 Status launch_failed(const std::string& why, const StartLimits& limits) {
@@ -195,7 +186,9 @@ Status await_launched(DmtcpSession& session, const StartLimits& limits) {
 }
 
 Status await_restarted(DmtcpSession& session, const StartLimits& limits) {
-  return RestartWatch(session, limits).run();
+  const Status status = RestartWatch(session, limits).run();
+  session.link().hold_newcomers(false);
+  return status;
 }
 
 } // namespace ckpt::engine::dmtcp

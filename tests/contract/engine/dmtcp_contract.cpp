@@ -233,3 +233,39 @@ TEST_CASE("DMTCP's own temporary files go with the session") {
     CHECK(std::filesystem::is_empty(tmp));
   });
 }
+
+// A process that is born while others still wake up would be refused by the coordinator, and end
+// with 99. As root and as an ordinary user: what holds it back has to be allowed to both.
+TEST_CASE("a program that forks all the time survives its checkpoints and its restart") {
+  for_each_engine({EngineKind::dmtcp}, [](EngineUnderTest& engine) {
+    const std::string loop = "i=0; while [ $i -lt 1200 ]; do /bin/echo $i; i=$((i+1)); done";
+    JobFixture job(engine, {"/bin/sh", "-c", loop + " | cat | cat; exit 7"});
+    const auto session = started(job);
+    std::optional<engine::CheckpointImages> last;
+    std::uint64_t length = 0;
+    for (int round = 0; round < 3; ++round) {
+      engine::CheckpointRequest request;
+      request.timeout = minutes{1};
+      request.while_frozen = [&]() -> Status {
+        length = file_length(job.out());
+        return {};
+      };
+      const auto images = session->checkpoint(request);
+      REQUIRE_MESSAGE(images, text_of(images));
+      CHECK(!session->broken());
+      last = *images;
+    }
+    CHECK(session->kill(seconds{10}));
+    wait_root(*session);
+    job.cut_output(length);
+    const auto again = job.restart(last->images);
+    REQUIRE_MESSAGE(again, text_of(again) << " " << job.error_output());
+    const auto status = wait_root(**again, minutes{3});
+    REQUIRE_MESSAGE(status, job.error_output());
+    const auto result = (*again)->program_status(*status);
+    REQUIRE_MESSAGE(result, job.error_output());
+    CHECK(result->code == 7);
+    CHECK((*again)->kill(seconds{10}));
+    CHECK(job.output() == lines_up_to(1200));
+  });
+}
