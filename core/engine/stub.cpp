@@ -106,14 +106,17 @@ std::optional<StubFailure> hand_on_descriptor(const StubPlan& plan) {
   return std::nullopt;
 }
 
-void set_signals(bool ignore_term) {
+void set_signals(const StubPlan& plan) {
   for (int number = 1; number < NSIG; ++number) {
     if (number != SIGKILL && number != SIGSTOP) {
       std::signal(number, SIG_DFL); // fails for the two that libc keeps: they are default anyway
     }
   }
-  if (ignore_term) {
+  if (plan.ignore_term) {
     std::signal(SIGTERM, SIG_IGN);
+  }
+  if (plan.ignore_pipe) {
+    std::signal(SIGPIPE, SIG_IGN);
   }
   sigset_t none;
   sigemptyset(&none);
@@ -160,7 +163,7 @@ StubFailure carry_out(const StubPlan& plan) {
     const int now = ::personality(0xffffffff);
     ::personality(static_cast<unsigned long>(now) | ADDR_NO_RANDOMIZE);
   }
-  set_signals(plan.ignore_term);
+  set_signals(plan);
   return execute(plan);
 }
 

@@ -22,6 +22,7 @@ struct StubPlan {
   std::string stderr_path; ///< equal to stdout_path: the same open file
   bool new_session = true;
   bool ignore_term = false;
+  bool ignore_pipe = false;
   int death_signal = 0; ///< PR_SET_PDEATHSIG; 0: none
   int parent_pid = 0;   ///< with death_signal: leave if the parent has changed meanwhile
   bool no_aslr = false;

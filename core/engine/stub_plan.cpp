@@ -72,6 +72,7 @@ constexpr IntField kInts[] = {{"umask", &StubPlan::umask},
                               {"inherit_as", &StubPlan::inherit_as}};
 constexpr BoolField kBools[] = {{"new_session", &StubPlan::new_session},
                                 {"ignore_term", &StubPlan::ignore_term},
+                                {"ignore_pipe", &StubPlan::ignore_pipe},
                                 {"no_aslr", &StubPlan::no_aslr}};
 constexpr TextField kTexts[] = {{"cwd", &StubPlan::cwd},
                                 {"stdin", &StubPlan::stdin_path},

@@ -116,6 +116,12 @@ private:
     return fail(ErrorClass::failed, "checkpoint_failed", "the checkpoint failed: " + why);
   }
 
+  Status coordinator_died() {
+    broken_ = true;
+    const auto status = peek_exit(subject_.coordinator.process().pid);
+    return failed("DMTCP's coordinator died" + (status ? " (" + status->describe() + ")" : ""));
+  }
+
   bool root_ended() const { return !is_live(subject_.root); }
 
   // The program's end, seen while no complete set is there.
@@ -125,8 +131,9 @@ private:
         status && status->code == 99 && (folder_seen || !subject_.coordinator.alive());
     if (by_engine) {
       broken_ = true;
-      return failed(
-          "DMTCP ended the program (99): no space, no permission, or its coordinator died");
+      return subject_.coordinator.alive()
+                 ? failed("DMTCP ended the program (99): no space, or no permission")
+                 : coordinator_died();
     }
     if (folder_seen) {
       return failed("the program died while its image was written (" +
@@ -166,8 +173,7 @@ private:
         return dead(false);
       }
       if (!subject_.coordinator.alive()) {
-        broken_ = true;
-        return failed("DMTCP's coordinator died");
+        return coordinator_died();
       }
       if (request_pid_ != 0) {
         if (auto ok = look_at_request(next_request); !ok) {
@@ -267,8 +273,7 @@ private:
         return dead(true);
       }
       if (!subject_.coordinator.alive()) {
-        broken_ = true;
-        return failed("DMTCP's coordinator died");
+        return coordinator_died();
       }
       if (look.bytes != bytes) {
         moved = asked = now();

@@ -80,6 +80,7 @@ Result<Coordinator> Coordinator::start(const CoordinatorSetup& setup) {
   plan.death_signal = SIGKILL;
   plan.ignore_term =
       true; // Slurm sends TERM to everything of the job, and its death is the program's
+  plan.ignore_pipe = true; // it writes to processes that may just have ended, and 4.2.0 dies of it
   plan.parent_pid = ::getpid();
   plan.inherit_fd = listener->fd.get();
   plan.inherit_as = kListenerFd;

@@ -17,6 +17,7 @@ StubPlan full_plan() {
   plan.stderr_path = "/err";
   plan.new_session = false;
   plan.ignore_term = true;
+  plan.ignore_pipe = true;
   plan.death_signal = 9;
   plan.parent_pid = 4711;
   plan.no_aslr = true;
@@ -40,6 +41,7 @@ TEST_CASE("stub: a plan is read as it was written, whatever bytes are in it") {
   CHECK(read->stderr_path == plan.stderr_path);
   CHECK(read->new_session == plan.new_session);
   CHECK(read->ignore_term == plan.ignore_term);
+  CHECK(read->ignore_pipe == plan.ignore_pipe);
   CHECK(read->death_signal == plan.death_signal);
   CHECK(read->parent_pid == plan.parent_pid);
   CHECK(read->no_aslr == plan.no_aslr);
