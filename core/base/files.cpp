@@ -137,6 +137,19 @@ Result<std::string> read_file(const Path& path, std::size_t limit) {
   }
 }
 
+std::string read_end_of_file(const Path& path, std::size_t most) {
+  const Fd fd = open_file(path, O_RDONLY | O_NONBLOCK); // a FIFO must not hold us
+  struct stat info {};
+  if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
+    return {};
+  }
+  std::string text(most, '\0');
+  const auto start = std::max<off_t>(0, info.st_size - static_cast<off_t>(most));
+  const ssize_t count = ::pread(fd.get(), text.data(), text.size(), start);
+  text.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+  return text;
+}
+
 Status write_file_atomically(const Path& path, std::string_view content, mode_t mode) {
   const Path temporary = temporary_beside(path);
   if (auto written = write_new_file(temporary, content, mode); !written) {

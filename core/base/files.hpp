@@ -52,6 +52,9 @@ private:
 Error errno_error(int error_number, const std::string& doing, const Path& path);
 
 Result<std::string> read_file(const Path& path, std::size_t limit = std::size_t{64} << 20U);
+/// The last `most` bytes of a log that may still grow; empty when it cannot be read, or is no
+/// regular file.
+std::string read_end_of_file(const Path& path, std::size_t most);
 
 /// Temporary file beside it, write, fsync, rename over `path`, fsync of the folder.
 Status write_file_atomically(const Path& path, std::string_view content, mode_t mode = 0600);

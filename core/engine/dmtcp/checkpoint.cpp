@@ -156,6 +156,7 @@ private:
   Status await_folder() {
     const std::vector<Path> known = checkpoint_folders(subject_.images_dir);
     MonoTime next_request = now();
+    MonoTime asked = now();
     while (true) {
       if (request_pid_ == 0 && !accepted_ && now() >= next_request) {
         const auto pid = subject_.coordinator.spawn_checkpoint_request();
@@ -178,6 +179,13 @@ private:
       if (request_pid_ != 0) {
         if (auto ok = look_at_request(next_request); !ok) {
           return ok;
+        }
+      } else if (now() - asked > kLostWorker) {
+        asked = now();
+        if (subject_.coordinator.has_turned_one_away()) {
+          broken_ = true;
+          return failed("DMTCP turned away a process that was born in the moment of the request, "
+                        "and waits for it for ever");
         }
       }
       if (auto ok = check(start_, request_.stall_timeout); !ok) {

@@ -75,6 +75,10 @@ bool stderr_tells_of_a_refused_process(std::string_view text) {
          text.find("Connection rejected by the coordinator", at) != std::string_view::npos;
 }
 
+bool log_tells_of_one_turned_away(std::string_view log) {
+  return log.find("rejecting new connection") != std::string_view::npos;
+}
+
 std::map<std::string, std::string> clean_environment(std::map<std::string, std::string> env) {
   std::erase_if(env, [](const auto& entry) { return entry.first.starts_with("DMTCP_"); });
   return env;

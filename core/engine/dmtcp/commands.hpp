@@ -47,6 +47,9 @@ bool tells_of_a_broken_process(std::string_view messages);
 /// The same for the program's own standard error, where 5.0 complains in the name of a process that
 /// was exec'ed or forked. Only what DMTCP alone says counts there.
 bool stderr_tells_of_a_refused_process(std::string_view text);
+/// Whether the coordinator's log tells of a process that came in the very moment of a checkpoint's
+/// request: it is turned away without an answer, and that checkpoint never ends (4.2.0 and 5.0).
+bool log_tells_of_one_turned_away(std::string_view log);
 
 std::map<std::string, std::string> clean_environment(std::map<std::string, std::string> env);
 

@@ -90,6 +90,7 @@ Result<Coordinator> Coordinator::start(const CoordinatorSetup& setup) {
     return tl::unexpected(pid.error());
   }
   coordinator.install_ = setup.install;
+  coordinator.log_ = log;
   coordinator.env_ = plan.env;
   coordinator.process_ = process_or_pid(*pid);
   if (auto ready = coordinator.await_port(setup, port_file); !ready) {
@@ -125,6 +126,10 @@ Status Coordinator::await_port(const CoordinatorSetup& setup, const Path& port_f
     std::this_thread::sleep_for(milliseconds{2});
   }
   return failed_to_start("no port after " + format_duration(kStartTimeout), log);
+}
+
+bool Coordinator::has_turned_one_away() const {
+  return log_tells_of_one_turned_away(read_end_of_file(log_, std::size_t{64} << 10U));
 }
 
 bool Coordinator::alive() const {

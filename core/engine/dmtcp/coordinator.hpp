@@ -34,6 +34,8 @@ public:
   const Path& tmp_dir() const { return tmp_dir_; }
   bool loopback_only() const { return loopback_only_; }
   bool alive() const;
+  /// It turned a process away without an answer: a checkpoint that is under way never ends.
+  bool has_turned_one_away() const;
 
   /// `engine_dead` when nobody answers there, `engine_not_answering` when it takes longer.
   Result<CoordinatorStatus> status(Duration timeout) const;
@@ -62,6 +64,7 @@ private:
   std::map<std::string, std::string> env_;
   ProcessInfo process_;
   Path tmp_dir_;
+  Path log_;
   int port_ = 0;
   bool loopback_only_ = false;
   mutable bool held_ = false;

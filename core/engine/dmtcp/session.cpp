@@ -21,22 +21,10 @@ namespace {
 constexpr milliseconds kHealthTimeout{900};
 constexpr seconds kAnswer{5};
 constexpr seconds kKillPatience{10};
+constexpr std::size_t kLastWords = std::size_t{16} << 10U;
 
 MonoTime now() {
   return system_clock().monotonic();
-}
-
-std::string end_of(const Path& file) {
-  std::string text(std::size_t{16} << 10U, '\0');
-  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat info {};
-  if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
-    return {};
-  }
-  const auto start = std::max<off_t>(0, info.st_size - static_cast<off_t>(text.size()));
-  const ssize_t count = ::pread(fd.get(), text.data(), text.size(), start);
-  text.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
-  return text;
 }
 
 } // namespace
@@ -105,7 +93,7 @@ bool DmtcpSession::broken() const {
   if (!broken_) {
     const auto messages = read_file(messages_);
     broken_ = (messages && tells_of_a_broken_process(*messages)) ||
-              stderr_tells_of_a_refused_process(end_of(program_stderr_));
+              stderr_tells_of_a_refused_process(read_end_of_file(program_stderr_, kLastWords));
   }
   return broken_;
 }

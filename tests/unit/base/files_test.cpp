@@ -31,6 +31,10 @@ TEST_CASE("an atomic write replaces, leaves no temporary file, and has the mode 
   REQUIRE(write_file_atomically(file, "two", 0640));
   ::umask(old_mask);
   CHECK(read_file(file).value() == "two");
+  CHECK(read_end_of_file(file, 2) == "wo");
+  CHECK(read_end_of_file(file, 99) == "two");
+  CHECK(read_end_of_file(dir.path() / "none", 99).empty());
+  CHECK(read_end_of_file(dir.path(), 99).empty());
   CHECK(mode_of(file) == 0640);
   CHECK(entries(dir.path()) == 1);
 }

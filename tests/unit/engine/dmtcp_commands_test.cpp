@@ -90,6 +90,16 @@ TEST_CASE("dmtcp: its own assertions are told from its warnings") {
   CHECK_FALSE(tells_of_a_broken_process("WARNING at procselfmaps.cpp:110: numAllocExpands == 8"));
 }
 
+TEST_CASE("dmtcp: a process that came in the moment of the request") {
+  CHECK(log_tells_of_one_turned_away(
+      "[0;33m[2026-11-21T11:21:25.988, 18378, 18378, Warning] at dmtcp_coordinator.cpp:1112 in "
+      "validateNewWorkerProcess; REASON='JWARNING(false) failed; (hello_remote.state = "
+      "WorkerState::PRESUSPEND);Message: state is not RUNNING or UNKNOWN; rejecting new "
+      "connection"));
+  CHECK_FALSE(log_tells_of_one_turned_away(
+      "REASON='worker connected; (client->progname() = dash_(forked));"));
+}
+
 TEST_CASE("dmtcp: a program's own words are not taken for DMTCP's") {
   CHECK(stderr_tells_of_a_refused_process(
       "line\nASSERT at coordinatorapi.cpp:728: false: Connection rejected by the coordinator: "));
