@@ -1,6 +1,7 @@
 #include "client/cli.hpp"
 
 #include "core/base/strings.hpp"
+#include "core/domain/time_limit.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -11,6 +12,7 @@ namespace ckpt::client {
 /// What all verbs of one command line share while it is parsed.
 struct Shared {
   bool json = false;
+  std::string cluster;
   std::function<int(Session&)> action;
 };
 
@@ -30,6 +32,12 @@ struct Cli::Impl {
 
 namespace {
 
+void add_cluster_option(CLI::App& app, Shared& shared) {
+  app.add_option("--cluster", shared.cluster, "Whose jobs: `local` (this machine), or Slurm's name")
+      ->type_name("NAME")
+      ->group("General");
+}
+
 std::shared_ptr<Verb::Impl> make_verb(CLI::App& parent,
                                       const std::shared_ptr<Shared>& shared,
                                       const std::string& name,
@@ -39,6 +47,7 @@ std::shared_ptr<Verb::Impl> make_verb(CLI::App& parent,
   impl->shared = shared;
   impl->app->add_flag("--json", shared->json, "One JSON value on standard output")
       ->group("General");
+  add_cluster_option(*impl->app, *shared);
   impl->app->get_help_ptr()->group("General");
   return impl;
 }
@@ -99,13 +108,12 @@ std::string tidy(std::string message) {
 std::string meant_option(const Verb::Impl& verb) {
   std::vector<std::string> known;
   for (const CLI::Option* option : verb.app->get_options()) {
-    for (const std::string& name : option->get_lnames()) {
-      known.push_back("--" + name);
-    }
+    known.insert(known.end(), option->get_lnames().begin(), option->get_lnames().end());
   }
   for (const std::string& word : verb.app->remaining()) {
     if (word.starts_with("--")) {
-      return nearest(word.substr(0, word.find('=')), known);
+      const std::string near = nearest(word.substr(0, word.find('=')).substr(2), known);
+      return near.empty() ? near : "--" + near;
     }
   }
   return {};
@@ -201,10 +209,24 @@ Verb& Verb::number(const std::string& names,
 Verb& Verb::duration(const std::string& names,
                      std::optional<Duration>& target,
                      const std::string& help) {
+  return span(names, target, &parse_duration, "D", help);
+}
+
+Verb& Verb::time_limit(const std::string& names,
+                       std::optional<Duration>& target,
+                       const std::string& help) {
+  return span(names, target, &parse_time_limit, "TIME", help);
+}
+
+Verb& Verb::span(const std::string& names,
+                 std::optional<Duration>& target,
+                 Result<Duration> (*parse)(std::string_view),
+                 const std::string& value,
+                 const std::string& help) {
   return taking(
       names,
-      [&target](const std::string& given) -> std::optional<std::string> {
-        const auto duration = parse_duration(given);
+      [&target, parse](const std::string& given) -> std::optional<std::string> {
+        const auto duration = parse(given);
         if (!duration) {
           const Error& error = duration.error();
           return error.advice.empty() ? error.message : error.message + ". " + error.advice;
@@ -212,7 +234,7 @@ Verb& Verb::duration(const std::string& names,
         target = *duration;
         return std::nullopt;
       },
-      "D",
+      value,
       help);
 }
 
@@ -260,6 +282,7 @@ void Verb::runs(std::function<int(Session&)> action) {
 }
 
 Cli::Cli() : impl_(std::make_unique<Impl>()) {
+  add_cluster_option(impl_->app, *impl_->shared);
   impl_->app.set_version_flag("--version", std::string("ckpt ") + CKPT_VERSION);
   impl_->app.footer("JOB is an id (j-7), a name, a Slurm job id, or `last`. Durations: 90s 30m 24h "
                     "24:00:00 1-12.\nExit status: 0 done, 1 failed, 2 usage, 3 no such thing, 4 "
@@ -283,7 +306,7 @@ Result<Cli::Parsed> Cli::parse(std::vector<std::string> args) {
     args.erase(dashes, args.end());
   }
   if (args.empty()) {
-    return Parsed{false, {}, impl_->app.help()};
+    return Parsed{false, {}, {}, impl_->app.help()};
   }
   if (const std::vector<std::string> names = names_of(impl_->verbs);
       args.front().front() != '-' &&
@@ -298,9 +321,9 @@ Result<Cli::Parsed> Cli::parse(std::vector<std::string> args) {
     impl_->app.parse(args);
   } catch (const CLI::CallForHelp&) {
     const Verb::Impl* verb = parsed_verb(impl_->verbs);
-    return Parsed{false, {}, verb != nullptr ? help_of(*verb) : impl_->app.help()};
+    return Parsed{false, {}, {}, verb != nullptr ? help_of(*verb) : impl_->app.help()};
   } catch (const CLI::CallForVersion& version) {
-    return Parsed{false, {}, std::string(version.what()) + "\n"};
+    return Parsed{false, {}, {}, std::string(version.what()) + "\n"};
   } catch (const CLI::ParseError& error) {
     const Verb::Impl* verb = parsed_verb(impl_->verbs);
     const std::string name = verb != nullptr ? full_name(*verb) : "ckpt";
@@ -322,7 +345,10 @@ Result<Cli::Parsed> Cli::parse(std::vector<std::string> args) {
   if (verb != nullptr && verb->program != nullptr) {
     *verb->program = std::move(tail);
   }
-  return Parsed{impl_->shared->json, impl_->shared->action, {}};
+  if (verb == nullptr) {
+    return Parsed{false, {}, {}, impl_->app.help()};
+  }
+  return Parsed{impl_->shared->json, impl_->shared->cluster, impl_->shared->action, {}};
 }
 
 } // namespace ckpt::client

@@ -26,7 +26,7 @@ std::size_t width_of(std::FILE* out) {
 } // namespace
 
 Session::Session(api::Environment env, Streams streams, bool json)
-    : env_(std::move(env)), streams_(streams), json_(json) {
+    : env_(std::move(env)), place_(env_), streams_(streams), json_(json) {
   if (json_) {
     output_ = make_json_output(streams_.out);
   } else {
@@ -42,7 +42,44 @@ std::string Session::env_value(const std::string& name) const {
 }
 
 Result<api::Paths> Session::paths() const {
-  return api::find_paths(env_);
+  return api::find_paths(place_);
+}
+
+std::vector<api::Paths> Session::other_places() const {
+  const auto ours = paths();
+  return ours ? api::other_places(place_, *ours) : std::vector<api::Paths>{};
+}
+
+void Session::use_cluster(const std::string& name) {
+  place_["CKPTD_CLUSTER"] = name;
+  chosen_ = true;
+  const auto place = paths();
+  const std::string usual = env_value("CKPTD_CLUSTER");
+  const bool is_usual = place && (usual.empty() ? !place->beside() : usual == name);
+  named_ = is_usual ? "" : name;
+  output_->name_cluster(named_);
+}
+
+Status Session::use_scheduler(SchedulerKind kind) {
+  const auto found = place_.find("CKPTD_CLUSTER");
+  const std::string cluster = found == place_.end() ? "" : found->second;
+  if (kind == SchedulerKind::local) {
+    if (!cluster.empty() && cluster != api::kLocalCluster &&
+        cluster != env_value("CKPTD_CLUSTER")) {
+      return ckpt::fail(ErrorClass::usage,
+                        "usage",
+                        "jobs on this machine are those of the cluster `local`, not of '" +
+                            cluster + "'",
+                        "Leave --cluster out.");
+    }
+    use_cluster(api::kLocalCluster);
+    return {};
+  }
+  place_["CKPTD_SCHEDULER"] = word(kind);
+  if (cluster == api::kLocalCluster) {
+    place_.erase("CKPTD_CLUSTER");
+  }
+  return {};
 }
 
 Result<ApiClient*> Session::daemon() {
@@ -53,7 +90,20 @@ Result<ApiClient*> Session::daemon() {
   if (!where) {
     return tl::unexpected(where.error());
   }
-  auto client = connect_or_start(*where, env_, [this](const std::string& line) { say(line); });
+  auto client = connect_or_start(*where, place_, [this](const std::string& line) { say(line); });
+  if (!client) {
+    return tl::unexpected(client.error());
+  }
+  return &daemon_.emplace(std::move(*client));
+}
+
+Result<ApiClient*> Session::start_daemon(const std::vector<std::string>& options) {
+  const auto where = paths();
+  if (!where) {
+    return tl::unexpected(where.error());
+  }
+  auto client = client::start_daemon(
+      *where, place_, [this](const std::string& line) { say(line); }, options);
   if (!client) {
     return tl::unexpected(client.error());
   }
@@ -76,7 +126,7 @@ Result<ApiClient*> Session::running_daemon() {
 }
 
 void Session::say(const std::string& line) {
-  std::string text = "ckpt: " + line;
+  std::string text = "ckpt: " + in_cluster(line, named_);
   if (text.find('\n') == std::string::npos) {
     text = wrapped(text, width_of(streams_.err), 6);
   }
@@ -87,7 +137,8 @@ void Session::say(const std::string& line) {
 int Session::fail(const Error& error) {
   say(error.message);
   if (!error.advice.empty()) {
-    const std::string text = wrapped("  " + error.advice, width_of(streams_.err), 2);
+    const std::string text =
+        wrapped("  " + in_cluster(error.advice, named_), width_of(streams_.err), 2);
     (void)std::fprintf(streams_.err, "%s\n", printable(text).c_str());
   }
   output_->error(error);

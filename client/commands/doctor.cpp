@@ -108,7 +108,10 @@ void look_at_daemon(Session& session, Findings& findings) {
 int doctor(Session& session) {
   Findings findings;
   if (const auto paths = session.paths()) {
-    findings.push_back({Level::ok, "state", "state: " + paths->state_dir.string(), ""});
+    findings.push_back({Level::ok,
+                        "state",
+                        "cluster " + paths->cluster + ": state in " + paths->state_dir.string(),
+                        ""});
     look_at_programs(session, findings);
     look_at_daemon(session, findings);
   } else {

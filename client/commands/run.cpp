@@ -59,10 +59,14 @@ int run(Session& session, const Options& options) {
     return session.fail(request.error());
   }
   request->scheduler = SchedulerKind::local;
+  if (auto fine = session.use_scheduler(SchedulerKind::local); !fine) {
+    return session.fail(fine.error());
+  }
   const auto daemon = session.daemon();
   if (!daemon) {
     return session.fail(daemon.error());
   }
+  count_interrupts(); // from here on a Ctrl-C must not leave a job behind that nobody looks at
   const auto job = (*daemon)->submit(*request);
   if (!job) {
     return session.fail(job.error());
@@ -75,6 +79,10 @@ int run(Session& session, const Options& options) {
   const auto copied = copy_output(session, id, {}, true, out, [&] { return interrupts.look(); });
   if (!copied) {
     return session.fail(copied.error());
+  }
+  // The second Ctrl-C may have come while the job was being parked.
+  if (const Status last = interrupts.look(); !last) {
+    return session.fail(last.error());
   }
   const auto ended = wait_for_job(
       session, id, std::nullopt, [](const api::JobView& view) { return is_settled(view.state); });
