@@ -83,6 +83,27 @@ tl::unexpected<Error> usage(const std::string& message, const std::string& advic
   return fail(ErrorClass::usage, "usage", message, advice);
 }
 
+/// The library's help with single blank lines, and what every command has at the end of the
+/// options.
+std::string arranged(std::string text) {
+  for (std::size_t at = 0; (at = text.find("\n\n\n", at)) != std::string::npos;) {
+    text.erase(at, 1);
+  }
+  const std::string general = "\nGeneral:\n";
+  const std::size_t begin = text.find(general);
+  const std::size_t end = begin == std::string::npos ? begin : text.find("\n\n", begin + 1);
+  if (end == std::string::npos) {
+    return text;
+  }
+  const std::string block = text.substr(begin, end + 1 - begin);
+  text.erase(begin, block.size());
+  // A footer, if there is one, is the last paragraph; options are indented.
+  const std::size_t footer = text.rfind("\n\n");
+  const bool has_footer = footer != std::string::npos && footer + 2 < text.size() &&
+                          text.find(":\n  ", footer) == std::string::npos;
+  return text.insert(has_footer ? footer + 1 : text.size(), block);
+}
+
 /// The library's help, with the verb's full name, and what goes behind `--`.
 std::string help_of(const Verb::Impl& verb) {
   std::string text = verb.app->help();
@@ -93,7 +114,7 @@ std::string help_of(const Verb::Impl& verb) {
                  "Usage: " + full_name(verb) + " [OPTIONS]" +
                      (verb.program != nullptr ? " -- PROGRAM ARGS…" : ""));
   }
-  return text;
+  return arranged(std::move(text));
 }
 
 /// CLI11's messages begin with capitals and end with stops at will.
@@ -104,19 +125,41 @@ std::string tidy(std::string message) {
   return message;
 }
 
-/// For the first word that looks like an option and is none of this verb: the nearest that is.
-std::string meant_option(const Verb::Impl& verb) {
+/// Behind the "ckpt: " that a message gets anyway.
+std::string said(const std::string& name, const CLI::ParseError& error) {
+  const std::string prefix = "ckpt ";
+  return (name.starts_with(prefix) ? name.substr(prefix.size()) + ": " : "") + tidy(error.what());
+}
+
+/// The first word that looks like an option and is none of this verb, without a value; or empty.
+std::string unknown_option(const Verb::Impl& verb) {
+  for (const std::string& word : verb.app->remaining()) {
+    if (word.size() > 1 && word.front() == '-') {
+      return word.substr(0, word.find('='));
+    }
+  }
+  return {};
+}
+
+/// Whether there is something that neither is an option nor belongs to one.
+bool has_words(const Verb::Impl& verb) {
+  const std::vector<std::string> words = verb.app->remaining();
+  return std::any_of(words.begin(), words.end(), [](const std::string& word) {
+    return !word.empty() && word.front() != '-';
+  });
+}
+
+/// The verb's option nearest to that word, or empty.
+std::string meant_option(const Verb::Impl& verb, const std::string& word) {
+  if (!word.starts_with("--")) {
+    return {};
+  }
   std::vector<std::string> known;
   for (const CLI::Option* option : verb.app->get_options()) {
     known.insert(known.end(), option->get_lnames().begin(), option->get_lnames().end());
   }
-  for (const std::string& word : verb.app->remaining()) {
-    if (word.starts_with("--")) {
-      const std::string near = nearest(word.substr(0, word.find('=')).substr(2), known);
-      return near.empty() ? near : "--" + near;
-    }
-  }
-  return {};
+  const std::string near = nearest(word.substr(2), known);
+  return near.empty() ? near : "--" + near;
 }
 
 } // namespace
@@ -229,7 +272,7 @@ Verb& Verb::span(const std::string& names,
         const auto duration = parse(given);
         if (!duration) {
           const Error& error = duration.error();
-          return error.advice.empty() ? error.message : error.message + ". " + error.advice;
+          return error.advice.empty() ? error.message : error.message + "; " + error.advice;
         }
         target = *duration;
         return std::nullopt;
@@ -284,16 +327,29 @@ void Verb::runs(std::function<int(Session&)> action) {
 Cli::Cli() : impl_(std::make_unique<Impl>()) {
   add_cluster_option(impl_->app, *impl_->shared);
   impl_->app.set_version_flag("--version", std::string("ckpt ") + CKPT_VERSION);
-  impl_->app.footer("JOB is an id (j-7), a name, a Slurm job id, or `last`. Durations: 90s 30m 24h "
-                    "24:00:00 1-12.\nExit status: 0 done, 1 failed, 2 usage, 3 no such thing, 4 "
-                    "the state does not allow it,\n5 no daemon, 6 refused, 7 engine or scheduler "
-                    "not usable, 8 timed out.");
+  impl_->app.footer(
+      "`ckpt COMMAND --help` tells more. JOB is an id (j-7), a name, a Slurm job id, or\n"
+      "`last`. Durations: 90s 30m 24h 24:00:00 1-12.\n"
+      "Exit status: 0 done, 1 failed, 2 usage, 3 no such thing, 4 the state does not\n"
+      "allow it, 5 no daemon, 6 refused, 7 engine or scheduler not usable, 8 timed out.");
 }
 Cli::~Cli() = default;
 
 Verb Cli::verb(const std::string& name, const std::string& help) {
   impl_->verbs.push_back(make_verb(impl_->app, impl_->shared, name, help));
   return Verb(impl_->verbs.back());
+}
+
+std::string Cli::help() const {
+  std::string text = arranged(impl_->app.help());
+  const auto replace = [&](const std::string& from, const std::string& to) {
+    if (const std::size_t at = text.find(from); at != std::string::npos) {
+      text.replace(at, from.size(), to);
+    }
+  };
+  replace("[SUBCOMMAND]", "COMMAND");
+  replace("\nSubcommands:\n", "\nCommands:\n");
+  return text;
 }
 
 Result<Cli::Parsed> Cli::parse(std::vector<std::string> args) {
@@ -306,7 +362,7 @@ Result<Cli::Parsed> Cli::parse(std::vector<std::string> args) {
     args.erase(dashes, args.end());
   }
   if (args.empty()) {
-    return Parsed{false, {}, {}, impl_->app.help()};
+    return Parsed{false, {}, {}, help()};
   }
   if (const std::vector<std::string> names = names_of(impl_->verbs);
       args.front().front() != '-' &&
@@ -321,21 +377,24 @@ Result<Cli::Parsed> Cli::parse(std::vector<std::string> args) {
     impl_->app.parse(args);
   } catch (const CLI::CallForHelp&) {
     const Verb::Impl* verb = parsed_verb(impl_->verbs);
-    return Parsed{false, {}, {}, verb != nullptr ? help_of(*verb) : impl_->app.help()};
+    return Parsed{false, {}, {}, verb != nullptr ? help_of(*verb) : help()};
   } catch (const CLI::CallForVersion& version) {
     return Parsed{false, {}, {}, std::string(version.what()) + "\n"};
   } catch (const CLI::ParseError& error) {
     const Verb::Impl* verb = parsed_verb(impl_->verbs);
     const std::string name = verb != nullptr ? full_name(*verb) : "ckpt";
-    if (const std::string meant = verb != nullptr ? meant_option(*verb) : ""; !meant.empty()) {
-      return usage(name + ": " + tidy(error.what()), "Did you mean " + meant + "?");
+    const std::string word = verb != nullptr ? unknown_option(*verb) : "";
+    if (const std::string meant = word.empty() ? "" : meant_option(*verb, word); !meant.empty()) {
+      return usage("`" + name + "` has no option " + word, "Did you mean " + meant + "?");
     }
-    if (verb != nullptr && verb->program != nullptr && !has_dashes &&
-        dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
-      return usage(name + ": " + tidy(error.what()),
+    if (verb != nullptr && verb->program != nullptr && !has_dashes && has_words(*verb)) {
+      return usage(said(name, error),
                    "Put -- before the program: `" + name + " [OPTIONS] -- PROGRAM ARGS…`.");
     }
-    return usage(name + ": " + tidy(error.what()), "Type `" + name + " --help`.");
+    if (!word.empty()) {
+      return usage("`" + name + "` has no option " + word, "Type `" + name + " --help`.");
+    }
+    return usage(said(name, error), "Type `" + name + " --help`.");
   }
   Verb::Impl* verb = parsed_verb(impl_->verbs);
   if (has_dashes && (verb == nullptr || verb->program == nullptr)) {
@@ -346,7 +405,7 @@ Result<Cli::Parsed> Cli::parse(std::vector<std::string> args) {
     *verb->program = std::move(tail);
   }
   if (verb == nullptr) {
-    return Parsed{false, {}, {}, impl_->app.help()};
+    return Parsed{false, {}, {}, help()};
   }
   return Parsed{impl_->shared->json, impl_->shared->cluster, impl_->shared->action, {}};
 }

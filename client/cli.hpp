@@ -92,6 +92,7 @@ public:
   Result<Parsed> parse(std::vector<std::string> args);
 
 private:
+  std::string help() const;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

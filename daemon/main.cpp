@@ -9,12 +9,15 @@ namespace {
 
 using namespace ckpt;
 
-int complain(const Error& error) {
+/// `logged`: in the log file too, where one is written.
+int complain(const Error& error, bool logged = false) {
   std::fprintf(stderr, "ckptd: %s\n", error.message.c_str());
   if (!error.advice.empty()) {
     std::fprintf(stderr, "  %s\n", error.advice.c_str());
   }
-  log::error(error.message);
+  if (logged) {
+    log::error(error.message);
+  }
   return daemon::exit_status(error);
 }
 
@@ -63,5 +66,5 @@ int main(int argc, char** argv) {
   options.rebuild = line->rebuild;
   options.adopt_store = line->adopt_store;
   const auto done = daemon::run_daemon(options);
-  return done ? 0 : complain(done.error());
+  return done ? 0 : complain(done.error(), !options.foreground);
 }

@@ -48,8 +48,7 @@ int restart(Session& session, const Options& options) {
 
 void add_restart(Cli& cli) {
   auto options = std::make_shared<Options>();
-  Verb verb =
-      cli.verb("restart", "Go on from the newest good checkpoint, or from an older one (rollback)");
+  Verb verb = cli.verb("restart", "Go on from the newest checkpoint, or an older one");
   verb.argument("JOB", options->job, "Id, name, Slurm job id, or last")
       .text("--generation", options->generation, "gN", "From this one")
       .time_limit("-t,--time", options->time_limit, "Limit of one allocation from now on");

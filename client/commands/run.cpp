@@ -108,11 +108,12 @@ int run(Session& session, const Options& options) {
 
 void add_run(Cli& cli) {
   auto options = std::make_shared<Options>();
-  Verb verb = cli.verb("run", "A job on this machine, attached; Ctrl-C checkpoints and parks it");
+  Verb verb = cli.verb("run", "A job on this machine, attached");
   verb.program(options->argv);
   add_spec_options(verb, options->spec);
   add_policy_options(verb, options->policy);
-  verb.footer("Ends with the program's own status, 128+n for signal n, 85 when it was parked.");
+  verb.footer("Ctrl-C checkpoints and parks it, a second one ends it.\nEnds with the program's own "
+              "status, 128+n for signal n, 85 when it was parked.");
   verb.runs([options](Session& session) { return run(session, *options); });
 }
 

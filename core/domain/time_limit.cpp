@@ -47,6 +47,7 @@ Result<Duration> parse_time_limit(std::string_view text) {
   }
   auto duration = parse_duration(text);
   if (!duration) {
+    duration.error().message = "\"" + std::string(text) + "\" is no time limit";
     duration.error().advice =
         "write it like 30 or 30:00 (minutes), 24:00:00, 1-12 (days-hours), 90s, 1h30m or UNLIMITED";
   }

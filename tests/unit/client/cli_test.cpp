@@ -100,6 +100,7 @@ TEST_CASE("every verb of the contract is there, with help and --json") {
 TEST_CASE("wrong usage tells what to type") {
   CHECK(refusal({"sumbit"}).advice.find("ckpt submit") != std::string::npos);
   CHECK(refusal({"submit", "./a", "b"}).advice.find("-- before the program") != std::string::npos);
+  CHECK(refusal({"submit", "./sim", "-x"}).advice.find("-- before") != std::string::npos);
   CHECK(refusal({"ls", "--", "x"}).message.find("takes nothing behind --") != std::string::npos);
   CHECK(refusal({"show"}).message.find("JOB") != std::string::npos);
   CHECK(refusal({"ls", "--nonsense"}).advice.find("ckpt ls --help") != std::string::npos);
@@ -118,7 +119,9 @@ TEST_CASE("what was meant is named only when it is near") {
   CHECK(advice("frobnicate") == "Type `ckpt --help` for the list.");
   CHECK(advice("foo") == "Type `ckpt --help` for the list.");
   const auto option = [](const std::string& word) {
-    return refusal({"submit", word, "1", "--", "./a"}).advice;
+    const Error error = refusal({"submit", word, "1", "--", "./a"});
+    CHECK(error.message == "`ckpt submit` has no option " + word.substr(0, word.find('=')));
+    return error.advice;
   };
   CHECK(option("--evrey") == "Did you mean --every?");
   CHECK(option("--tiem") == "Did you mean --time?");
