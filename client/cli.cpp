@@ -1,5 +1,6 @@
 #include "client/cli.hpp"
 
+#include "client/help_text.hpp"
 #include "core/base/strings.hpp"
 #include "core/domain/time_limit.hpp"
 
@@ -83,27 +84,6 @@ tl::unexpected<Error> usage(const std::string& message, const std::string& advic
   return fail(ErrorClass::usage, "usage", message, advice);
 }
 
-/// The library's help with single blank lines, and what every command has at the end of the
-/// options.
-std::string arranged(std::string text) {
-  for (std::size_t at = 0; (at = text.find("\n\n\n", at)) != std::string::npos;) {
-    text.erase(at, 1);
-  }
-  const std::string general = "\nGeneral:\n";
-  const std::size_t begin = text.find(general);
-  const std::size_t end = begin == std::string::npos ? begin : text.find("\n\n", begin + 1);
-  if (end == std::string::npos) {
-    return text;
-  }
-  const std::string block = text.substr(begin, end + 1 - begin);
-  text.erase(begin, block.size());
-  // A footer, if there is one, is the last paragraph; options are indented.
-  const std::size_t footer = text.rfind("\n\n");
-  const bool has_footer = footer != std::string::npos && footer + 2 < text.size() &&
-                          text.find(":\n  ", footer) == std::string::npos;
-  return text.insert(has_footer ? footer + 1 : text.size(), block);
-}
-
 /// The library's help, with the verb's full name, and what goes behind `--`.
 std::string help_of(const Verb::Impl& verb) {
   std::string text = verb.app->help();
@@ -115,14 +95,6 @@ std::string help_of(const Verb::Impl& verb) {
                      (verb.program != nullptr ? " -- PROGRAM ARGS…" : ""));
   }
   return arranged(std::move(text));
-}
-
-/// CLI11's messages begin with capitals and end with stops at will.
-std::string tidy(std::string message) {
-  while (!message.empty() && (message.back() == '.' || message.back() == '\n')) {
-    message.pop_back();
-  }
-  return message;
 }
 
 /// Behind the "ckpt: " that a message gets anyway.
