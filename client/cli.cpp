@@ -300,8 +300,8 @@ Cli::Cli() : impl_(std::make_unique<Impl>()) {
   add_cluster_option(impl_->app, *impl_->shared);
   impl_->app.set_version_flag("--version", std::string("ckpt ") + CKPT_VERSION);
   impl_->app.footer(
-      "`ckpt COMMAND --help` tells more. JOB is an id (j-7), a name, a Slurm job id, or\n"
-      "`last`. Durations: 90s 30m 24h 24:00:00 1-12.\n"
+      "JOB is an id (j-7), a name, a Slurm job id, or `last`.\n"
+      "Durations: 90s 30m 24h 24:00:00 1-12.\n"
       "Exit status: 0 done, 1 failed, 2 usage, 3 no such thing, 4 the state does not\n"
       "allow it, 5 no daemon, 6 refused, 7 engine or scheduler not usable, 8 timed out.");
 }
@@ -321,6 +321,7 @@ std::string Cli::help() const {
   };
   replace("[SUBCOMMAND]", "COMMAND");
   replace("\nSubcommands:\n", "\nCommands:\n");
+  replace("\nJOB is", "\n`ckpt COMMAND --help` tells more.\nJOB is");
   return text;
 }
 
