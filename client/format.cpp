@@ -72,6 +72,11 @@ std::string printable(const std::string& text, bool keep_colours) {
   return out;
 }
 
+std::string scheduler_text(const api::SchedulerView& scheduler) {
+  const std::string kind(word(scheduler.kind));
+  return scheduler.version.starts_with(kind) ? scheduler.version : kind + " " + scheduler.version;
+}
+
 std::string in_cluster(std::string text, const std::string& cluster) {
   const std::string command = "`ckpt ";
   const std::string option = "--cluster " + cluster + " ";

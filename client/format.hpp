@@ -19,6 +19,9 @@ std::string or_dash(std::string text);
 std::string outcome_of(JobState state, std::optional<int> exit_code, std::optional<int> signal);
 std::string interval_text(const Interval& interval); ///< "auto", "off", "30m"
 
+/// "slurm 22.05.8", "local".
+std::string scheduler_text(const api::SchedulerView& scheduler);
+
 /// Columns of a text table; cells are UTF-8.
 class Table {
 public:

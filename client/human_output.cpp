@@ -256,7 +256,7 @@ public:
     line("cluster", status.daemon.cluster);
     line("state", status.daemon.state_dir);
     line("scheduler",
-         std::string(word(status.scheduler.kind)) + " " + status.scheduler.version +
+         scheduler_text(status.scheduler) +
              (status.scheduler.up ? "" : painted(" not answering", kRed)) +
              (status.scheduler.detail.empty() ? "" : ": " + status.scheduler.detail));
     for (const api::EngineView& engine : status.engines) {
@@ -293,13 +293,13 @@ public:
   }
 
   void settings(const std::vector<SettingLine>& settings) override {
-    Table table({{"KEY", Column::left}, {"VALUE", Column::left}, {"FROM", Column::left}});
+    Table table({{"KEY", Column::left}, {"FROM", Column::left}, {"VALUE", Column::left}});
     for (const SettingLine& one : settings) {
       table.row({one.key,
+                 one.origin,
                  !one.value.empty()   ? one.value
                  : !one.unset.empty() ? "(" + one.unset + ")"
-                                      : "-",
-                 one.origin});
+                                      : "-"});
     }
     print(table.str(width_));
   }

@@ -56,22 +56,22 @@ void Session::use_cluster(const std::string& name) {
   const auto place = paths();
   const std::string usual = env_value("CKPTD_CLUSTER");
   const bool is_usual = place && (usual.empty() ? !place->beside() : usual == name);
-  named_ = is_usual ? "" : name;
-  output_->name_cluster(named_);
+  name_cluster(is_usual ? "" : name);
 }
 
 Status Session::use_scheduler(SchedulerKind kind) {
   const auto found = place_.find("CKPTD_CLUSTER");
   const std::string cluster = found == place_.end() ? "" : found->second;
-  if (kind == SchedulerKind::local) {
-    if (!cluster.empty() && cluster != api::kLocalCluster &&
-        cluster != env_value("CKPTD_CLUSTER")) {
-      return ckpt::fail(ErrorClass::usage,
-                        "usage",
-                        "jobs on this machine are those of the cluster `local`, not of '" +
-                            cluster + "'",
-                        "Leave --cluster out.");
-    }
+  const bool local = kind == SchedulerKind::local;
+  if (chosen_ && local != (cluster == api::kLocalCluster)) {
+    return ckpt::fail(ErrorClass::usage,
+                      "usage",
+                      "the cluster '" + cluster + "' runs its jobs by " +
+                          (local ? "Slurm" : "no Slurm") + ", and this one is to run by " +
+                          std::string(word(kind)),
+                      "Leave --cluster out.");
+  }
+  if (local) {
     use_cluster(api::kLocalCluster);
     return {};
   }
@@ -79,7 +79,19 @@ Status Session::use_scheduler(SchedulerKind kind) {
   if (cluster == api::kLocalCluster) {
     place_.erase("CKPTD_CLUSTER");
   }
+  const auto place = paths();
+  if (!place) {
+    return tl::unexpected(place.error());
+  }
+  if (const auto usual = api::find_paths(env_); !usual || usual->state_dir != place->state_dir) {
+    name_cluster(place->cluster);
+  }
   return {};
+}
+
+void Session::name_cluster(const std::string& name) {
+  named_ = name;
+  output_->name_cluster(name);
 }
 
 Result<ApiClient*> Session::daemon() {
@@ -134,11 +146,12 @@ void Session::say(const std::string& line) {
   (void)std::fflush(streams_.err);
 }
 
-int Session::fail(const Error& error) {
+int Session::fail(Error error) {
+  error.message = in_cluster(error.message, named_);
+  error.advice = in_cluster(error.advice, named_);
   say(error.message);
   if (!error.advice.empty()) {
-    const std::string text =
-        wrapped("  " + in_cluster(error.advice, named_), width_of(streams_.err), 2);
+    const std::string text = wrapped("  " + error.advice, width_of(streams_.err), 2);
     (void)std::fprintf(streams_.err, "%s\n", printable(text).c_str());
   }
   output_->error(error);

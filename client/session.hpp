@@ -48,9 +48,10 @@ public:
   /// A line for the person, on standard error.
   void say(const std::string& line);
   /// Says what happened, why, and what to do; the exit status.
-  int fail(const Error& error);
+  int fail(Error error);
 
 private:
+  void name_cluster(const std::string& name);
   api::Environment env_;
   api::Environment place_; ///< env_, and what tells which daemon is meant
   bool chosen_ = false;

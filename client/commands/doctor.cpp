@@ -1,5 +1,6 @@
 #include "client/commands/commands.hpp"
 #include "client/daemon_control.hpp"
+#include "client/format.hpp"
 #include "client/session.hpp"
 #include "core/base/strings.hpp"
 
@@ -27,10 +28,7 @@ void look_at_programs(const Session& session, Findings& findings) {
 
 void look_at_scheduler(const api::SchedulerView& scheduler, Findings& findings) {
   if (scheduler.up) {
-    findings.push_back({Level::ok,
-                        "scheduler",
-                        "scheduler: " + std::string(word(scheduler.kind)) + " " + scheduler.version,
-                        ""});
+    findings.push_back({Level::ok, "scheduler", "scheduler " + scheduler_text(scheduler), ""});
   } else {
     findings.push_back({Level::problem,
                         "scheduler_down",

@@ -102,6 +102,16 @@ def test_submit_to_this_machine(place):
     assert site.job("in-slurm")["state"] == "running"
 
 
+def test_submit_to_slurm_from_a_shell_that_is_about_local_jobs(place):
+    engine, site = place
+    chosen, argv = counting_job(site, engine, 1)
+    shell = {"CKPTD_CLUSTER": "local"}
+    done = site.ckpt("submit", "--scheduler", "slurm", "-J", "over-there", "-o", "over-there.out", *chosen, "--", *argv, env=shell)
+    assert "Slurm job" in done.stdout and "`ckpt --cluster throwaway show" in done.stdout, done.stdout
+    assert site.ckpt("--cluster", "throwaway", "wait", "over-there", env=shell, timeout=90).returncode == 0
+    assert "over-there" in site.ckpt("ls", "--all").stdout and "over-there" not in site.ckpt("ls", "--all", env=shell).stdout
+
+
 def attached(site, *words):
     """`ckpt run` as a terminal starts it: in a process group of its own, which Ctrl-C goes to."""
     return site.popen("ckpt", "run", *words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
@@ -165,6 +175,8 @@ def test_what_a_daemon_cannot_do_here(place):
     assert done.returncode == 2 and "throwaway" in done.stderr, done.stderr
     done = site.ckpt("run", "--cluster", "throwaway", "--", "/bin/true", check=False)
     assert done.returncode == 2, done.stderr
+    done = site.ckpt("submit", "--scheduler", "slurm", *LOCAL, "--", "/bin/true", check=False)
+    assert done.returncode == 2 and "Leave --cluster out" in done.stderr, done.stderr
     shown = {one["key"]: one for one in site.json("config", "show", *LOCAL)["items"]}
     assert shown["store.path"] == {"key": "store.path", "value": f"{site.store}/clusters/local", "origin": "CKPTD_STORE"}
     assert shown["cluster"] == {"key": "cluster", "value": "local", "origin": "--cluster"}
