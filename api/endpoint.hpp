@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 // Where daemon and client find each other. Both compute the state folder by the same rules from the
 // environment; the rest stands in endpoint.json.
@@ -17,24 +18,57 @@ Environment environment_of_process();
 
 /// The paths of one user and cluster. All absolute.
 struct Paths {
-  Path state_dir;      ///< CKPTD_STATE_DIR, else $XDG_STATE_HOME/ckptd/<cluster>
+  Path state_dir;      ///< see find_paths
   Path config_file;    ///< CKPTD_CONFIG, else $XDG_CONFIG_HOME/ckptd/config.toml; need not exist
-  std::string cluster; ///< Slurm's ClusterName, "local" where there is no sbatch; "unknown" only
-                       ///< with CKPTD_STATE_DIR
+  std::string cluster; ///< whose jobs these are: CKPTD_CLUSTER, else own_cluster
+  /// The machine's: Slurm's ClusterName; kLocalCluster where scheduler.kind is `local`, or `auto`
+  /// and there is no sbatch; kUnknownCluster where the answer was not worth asking the controller
+  /// for.
+  std::string own_cluster;
+
+  /// Not the machine's own: such a place lies below one that a variable names.
+  bool beside() const { return cluster != own_cluster; }
 
   Path endpoint_file() const { return state_dir / "endpoint.json"; }
   Path token_file() const { return state_dir / "token"; }
   Path log_file() const { return state_dir / "ckptd.log"; }
 };
 
-/// Fails with `no_home` (neither HOME nor the variables), `relative_path` (a variable that is not
-/// an absolute path), `cluster_unknown` (sbatch is there, but ClusterName is neither in slurm.conf
-/// nor told by scontrol: guessing would start a second daemon).
+inline constexpr const char* kLocalCluster = "local"; ///< the jobs of this machine
+inline constexpr const char* kUnknownCluster = "unknown";
+
+/// The state folder is $XDG_STATE_HOME/ckptd/<cluster>. Where CKPTD_STATE_DIR is set, it is that
+/// folder itself for the machine's own cluster, and clusters/<cluster> in it for another one (local
+/// jobs beside Slurm). Fails with `no_home` (neither HOME nor the variables), `relative_path` (a
+/// variable that is not an absolute path), `cluster_name` (CKPTD_CLUSTER cannot name a folder),
+/// `cluster_unknown` (sbatch is there, but ClusterName is neither in slurm.conf nor told by
+/// scontrol: guessing would start a second daemon).
 Result<Paths> find_paths(const Environment& env);
 
-/// The cluster's name; see Paths::cluster. Reads slurm.conf, asks scontrol only where there is
-/// none.
+/// The other places of this user that have, or had, a daemon. None is looked at.
+std::vector<Paths> other_places(const Environment& env, const Paths& ours);
+
+/// Whether a daemon for paths.cluster can do its work here: `wrong_cluster` (usage) where it is
+/// neither the machine's own nor local. May ask scontrol.
+Status check_cluster(const Environment& env, const Paths& paths);
+
+/// The name of Slurm's cluster. Reads slurm.conf, asks scontrol only where there is none; "local"
+/// where there is no sbatch.
 Result<std::string> find_cluster(const Environment& env);
+
+class Config;
+
+/// Where jobs and generations lie.
+struct StorePlace {
+  Path path;
+  std::string origin; ///< CKPTD_STORE, the file, SCRATCH, WORK, or "default"
+  /// Where to go instead when the folder turns out to be another cluster's; empty where somebody
+  /// chose the folder, or where it is in the state folder.
+  Path instead;
+};
+/// store.path, else $SCRATCH/ckptd, else $WORK/ckptd, else `store` in the state folder; of the
+/// first three, a cluster beside the machine's own gets clusters/<cluster> in it.
+StorePlace find_store(const Config& config, const Environment& env, const Paths& paths);
 
 /// endpoint.json (0600): what the running daemon answers on.
 struct Endpoint {

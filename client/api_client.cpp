@@ -189,8 +189,12 @@ const api::Endpoint& ApiClient::endpoint() const {
   return impl_->endpoint;
 }
 
-Status ApiClient::ping() {
+Status ApiClient::ping(std::optional<Duration> patience) {
+  if (patience) {
+    impl_->http->set_read_timeout(*patience);
+  }
   const auto response = impl_->get("/healthz");
+  impl_->set_times();
   return response ? Status() : Status(tl::unexpected(response.error()));
 }
 

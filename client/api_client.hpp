@@ -20,8 +20,8 @@ public:
   ApiClient& operator=(ApiClient&&) noexcept;
 
   const api::Endpoint& endpoint() const;
-  /// Whether a daemon answers (`no_daemon` if not).
-  Status ping();
+  /// Whether a daemon answers (`no_daemon` if not), within `patience` if that is given.
+  Status ping(std::optional<Duration> patience = std::nullopt);
 
   Result<api::StatusView> status();
   Result<api::JobView> submit(const api::SubmitRequest& request);

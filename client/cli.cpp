@@ -1,6 +1,8 @@
 #include "client/cli.hpp"
 
+#include "client/help_text.hpp"
 #include "core/base/strings.hpp"
+#include "core/domain/time_limit.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -11,6 +13,7 @@ namespace ckpt::client {
 /// What all verbs of one command line share while it is parsed.
 struct Shared {
   bool json = false;
+  std::string cluster;
   std::function<int(Session&)> action;
 };
 
@@ -30,6 +33,12 @@ struct Cli::Impl {
 
 namespace {
 
+void add_cluster_option(CLI::App& app, Shared& shared) {
+  app.add_option("--cluster", shared.cluster, "Whose jobs: `local` (this machine), or Slurm's name")
+      ->type_name("NAME")
+      ->group("General");
+}
+
 std::shared_ptr<Verb::Impl> make_verb(CLI::App& parent,
                                       const std::shared_ptr<Shared>& shared,
                                       const std::string& name,
@@ -39,6 +48,7 @@ std::shared_ptr<Verb::Impl> make_verb(CLI::App& parent,
   impl->shared = shared;
   impl->app->add_flag("--json", shared->json, "One JSON value on standard output")
       ->group("General");
+  add_cluster_option(*impl->app, *shared);
   impl->app->get_help_ptr()->group("General");
   return impl;
 }
@@ -84,31 +94,44 @@ std::string help_of(const Verb::Impl& verb) {
                  "Usage: " + full_name(verb) + " [OPTIONS]" +
                      (verb.program != nullptr ? " -- PROGRAM ARGS…" : ""));
   }
-  return text;
+  return arranged(std::move(text));
 }
 
-/// CLI11's messages begin with capitals and end with stops at will.
-std::string tidy(std::string message) {
-  while (!message.empty() && (message.back() == '.' || message.back() == '\n')) {
-    message.pop_back();
-  }
-  return message;
+/// Behind the "ckpt: " that a message gets anyway.
+std::string said(const std::string& name, const CLI::ParseError& error) {
+  const std::string prefix = "ckpt ";
+  return (name.starts_with(prefix) ? name.substr(prefix.size()) + ": " : "") + tidy(error.what());
 }
 
-/// For the first word that looks like an option and is none of this verb: the nearest that is.
-std::string meant_option(const Verb::Impl& verb) {
-  std::vector<std::string> known;
-  for (const CLI::Option* option : verb.app->get_options()) {
-    for (const std::string& name : option->get_lnames()) {
-      known.push_back("--" + name);
-    }
-  }
+/// The first word that looks like an option and is none of this verb, without a value; or empty.
+std::string unknown_option(const Verb::Impl& verb) {
   for (const std::string& word : verb.app->remaining()) {
-    if (word.starts_with("--")) {
-      return nearest(word.substr(0, word.find('=')), known);
+    if (word.size() > 1 && word.front() == '-') {
+      return word.substr(0, word.find('='));
     }
   }
   return {};
+}
+
+/// Whether there is something that neither is an option nor belongs to one.
+bool has_words(const Verb::Impl& verb) {
+  const std::vector<std::string> words = verb.app->remaining();
+  return std::any_of(words.begin(), words.end(), [](const std::string& word) {
+    return !word.empty() && word.front() != '-';
+  });
+}
+
+/// The verb's option nearest to that word, or empty.
+std::string meant_option(const Verb::Impl& verb, const std::string& word) {
+  if (!word.starts_with("--")) {
+    return {};
+  }
+  std::vector<std::string> known;
+  for (const CLI::Option* option : verb.app->get_options()) {
+    known.insert(known.end(), option->get_lnames().begin(), option->get_lnames().end());
+  }
+  const std::string near = nearest(word.substr(2), known);
+  return near.empty() ? near : "--" + near;
 }
 
 } // namespace
@@ -201,18 +224,32 @@ Verb& Verb::number(const std::string& names,
 Verb& Verb::duration(const std::string& names,
                      std::optional<Duration>& target,
                      const std::string& help) {
+  return span(names, target, &parse_duration, "D", help);
+}
+
+Verb& Verb::time_limit(const std::string& names,
+                       std::optional<Duration>& target,
+                       const std::string& help) {
+  return span(names, target, &parse_time_limit, "TIME", help);
+}
+
+Verb& Verb::span(const std::string& names,
+                 std::optional<Duration>& target,
+                 Result<Duration> (*parse)(std::string_view),
+                 const std::string& value,
+                 const std::string& help) {
   return taking(
       names,
-      [&target](const std::string& given) -> std::optional<std::string> {
-        const auto duration = parse_duration(given);
+      [&target, parse](const std::string& given) -> std::optional<std::string> {
+        const auto duration = parse(given);
         if (!duration) {
           const Error& error = duration.error();
-          return error.advice.empty() ? error.message : error.message + ". " + error.advice;
+          return error.advice.empty() ? error.message : error.message + "; " + error.advice;
         }
         target = *duration;
         return std::nullopt;
       },
-      "D",
+      value,
       help);
 }
 
@@ -260,17 +297,32 @@ void Verb::runs(std::function<int(Session&)> action) {
 }
 
 Cli::Cli() : impl_(std::make_unique<Impl>()) {
+  add_cluster_option(impl_->app, *impl_->shared);
   impl_->app.set_version_flag("--version", std::string("ckpt ") + CKPT_VERSION);
-  impl_->app.footer("JOB is an id (j-7), a name, a Slurm job id, or `last`. Durations: 90s 30m 24h "
-                    "24:00:00 1-12.\nExit status: 0 done, 1 failed, 2 usage, 3 no such thing, 4 "
-                    "the state does not allow it,\n5 no daemon, 6 refused, 7 engine or scheduler "
-                    "not usable, 8 timed out.");
+  impl_->app.footer(
+      "JOB is an id (j-7), a name, a Slurm job id, or `last`.\n"
+      "Durations: 90s 30m 24h 24:00:00 1-12.\n"
+      "Exit status: 0 done, 1 failed, 2 usage, 3 no such thing, 4 the state does not\n"
+      "allow it, 5 no daemon, 6 refused, 7 engine or scheduler not usable, 8 timed out.");
 }
 Cli::~Cli() = default;
 
 Verb Cli::verb(const std::string& name, const std::string& help) {
   impl_->verbs.push_back(make_verb(impl_->app, impl_->shared, name, help));
   return Verb(impl_->verbs.back());
+}
+
+std::string Cli::help() const {
+  std::string text = arranged(impl_->app.help());
+  const auto replace = [&](const std::string& from, const std::string& to) {
+    if (const std::size_t at = text.find(from); at != std::string::npos) {
+      text.replace(at, from.size(), to);
+    }
+  };
+  replace("[SUBCOMMAND]", "COMMAND");
+  replace("\nSubcommands:\n", "\nCommands:\n");
+  replace("\nJOB is", "\n`ckpt COMMAND --help` tells more.\nJOB is");
+  return text;
 }
 
 Result<Cli::Parsed> Cli::parse(std::vector<std::string> args) {
@@ -283,7 +335,7 @@ Result<Cli::Parsed> Cli::parse(std::vector<std::string> args) {
     args.erase(dashes, args.end());
   }
   if (args.empty()) {
-    return Parsed{false, {}, impl_->app.help()};
+    return Parsed{false, {}, {}, help()};
   }
   if (const std::vector<std::string> names = names_of(impl_->verbs);
       args.front().front() != '-' &&
@@ -298,21 +350,24 @@ Result<Cli::Parsed> Cli::parse(std::vector<std::string> args) {
     impl_->app.parse(args);
   } catch (const CLI::CallForHelp&) {
     const Verb::Impl* verb = parsed_verb(impl_->verbs);
-    return Parsed{false, {}, verb != nullptr ? help_of(*verb) : impl_->app.help()};
+    return Parsed{false, {}, {}, verb != nullptr ? help_of(*verb) : help()};
   } catch (const CLI::CallForVersion& version) {
-    return Parsed{false, {}, std::string(version.what()) + "\n"};
+    return Parsed{false, {}, {}, std::string(version.what()) + "\n"};
   } catch (const CLI::ParseError& error) {
     const Verb::Impl* verb = parsed_verb(impl_->verbs);
     const std::string name = verb != nullptr ? full_name(*verb) : "ckpt";
-    if (const std::string meant = verb != nullptr ? meant_option(*verb) : ""; !meant.empty()) {
-      return usage(name + ": " + tidy(error.what()), "Did you mean " + meant + "?");
+    const std::string word = verb != nullptr ? unknown_option(*verb) : "";
+    if (const std::string meant = word.empty() ? "" : meant_option(*verb, word); !meant.empty()) {
+      return usage("`" + name + "` has no option " + word, "Did you mean " + meant + "?");
     }
-    if (verb != nullptr && verb->program != nullptr && !has_dashes &&
-        dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
-      return usage(name + ": " + tidy(error.what()),
+    if (verb != nullptr && verb->program != nullptr && !has_dashes && has_words(*verb)) {
+      return usage(said(name, error),
                    "Put -- before the program: `" + name + " [OPTIONS] -- PROGRAM ARGS…`.");
     }
-    return usage(name + ": " + tidy(error.what()), "Type `" + name + " --help`.");
+    if (!word.empty()) {
+      return usage("`" + name + "` has no option " + word, "Type `" + name + " --help`.");
+    }
+    return usage(said(name, error), "Type `" + name + " --help`.");
   }
   Verb::Impl* verb = parsed_verb(impl_->verbs);
   if (has_dashes && (verb == nullptr || verb->program == nullptr)) {
@@ -322,7 +377,10 @@ Result<Cli::Parsed> Cli::parse(std::vector<std::string> args) {
   if (verb != nullptr && verb->program != nullptr) {
     *verb->program = std::move(tail);
   }
-  return Parsed{impl_->shared->json, impl_->shared->action, {}};
+  if (verb == nullptr) {
+    return Parsed{false, {}, {}, help()};
+  }
+  return Parsed{impl_->shared->json, impl_->shared->cluster, impl_->shared->action, {}};
 }
 
 } // namespace ckpt::client

@@ -41,6 +41,9 @@ public:
   /// 90s, 30m, 24:00:00; a bare number is refused.
   Verb&
   duration(const std::string& names, std::optional<Duration>& target, const std::string& help);
+  /// As sbatch's --time: a bare number is minutes.
+  Verb&
+  time_limit(const std::string& names, std::optional<Duration>& target, const std::string& help);
   /// May be repeated.
   Verb& taking(const std::string& names,
                Taker taker,
@@ -62,6 +65,11 @@ public:
   void runs(std::function<int(Session&)> action);
 
 private:
+  Verb& span(const std::string& names,
+             std::optional<Duration>& target,
+             Result<Duration> (*parse)(std::string_view),
+             const std::string& value,
+             const std::string& help);
   std::shared_ptr<Impl> impl_;
 };
 
@@ -76,6 +84,7 @@ public:
 
   struct Parsed {
     bool json = false;
+    std::string cluster;                 ///< of --cluster; empty: the usual one
     std::function<int(Session&)> action; ///< empty: `text` is the answer (help, version)
     std::string text;
   };
@@ -83,6 +92,7 @@ public:
   Result<Parsed> parse(std::vector<std::string> args);
 
 private:
+  std::string help() const;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

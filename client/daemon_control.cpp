@@ -82,7 +82,7 @@ Path find_program(const std::string& name, const api::Environment& env) {
   return {};
 }
 
-Result<ApiClient> connect_to_daemon(const api::Paths& paths) {
+Result<ApiClient> connect_to_daemon(const api::Paths& paths, std::optional<Duration> patience) {
   auto endpoint = api::read_endpoint(paths.endpoint_file());
   if (!endpoint) {
     return tl::unexpected(endpoint.error());
@@ -91,7 +91,7 @@ Result<ApiClient> connect_to_daemon(const api::Paths& paths) {
     return elsewhere(*endpoint);
   }
   ApiClient client(std::move(*endpoint));
-  if (auto answers = client.ping(); !answers) {
+  if (auto answers = client.ping(patience); !answers) {
     if (!runs_here(client.endpoint())) {
       return none(paths);
     }
@@ -100,8 +100,13 @@ Result<ApiClient> connect_to_daemon(const api::Paths& paths) {
   return client;
 }
 
-Result<ApiClient>
-start_daemon(const api::Paths& paths, const api::Environment& env, const Say& say) {
+Result<ApiClient> start_daemon(const api::Paths& paths,
+                               const api::Environment& env,
+                               const Say& say,
+                               const std::vector<std::string>& daemon_options) {
+  if (auto fine = api::check_cluster(env, paths); !fine) {
+    return tl::unexpected(fine.error());
+  }
   const Path program = find_program("ckptd", env);
   if (program.empty()) {
     return fail(ErrorClass::no_daemon,
@@ -116,6 +121,7 @@ start_daemon(const api::Paths& paths, const api::Environment& env, const Say& sa
   (void)remove_file(words);
   SpawnOptions options;
   options.argv = {program.string(), "--foreground"};
+  options.argv.insert(options.argv.end(), daemon_options.begin(), daemon_options.end());
   options.env = env;
   options.cwd = "/";
   options.stdout_path = words.string();
@@ -129,7 +135,8 @@ start_daemon(const api::Paths& paths, const api::Environment& env, const Say& sa
   std::optional<ExitStatus> ended;
   while (clock.monotonic() < deadline) {
     if (auto client = connect_to_daemon(paths)) {
-      say("started the daemon (ckptd, pid " + std::to_string(client->endpoint().pid) + ")");
+      say("started the daemon (ckptd, cluster " + paths.cluster + ", pid " +
+          std::to_string(client->endpoint().pid) + ")");
       return client;
     }
     if (ended) {

@@ -13,12 +13,16 @@ namespace ckpt::client {
 using Say = std::function<void(const std::string& line)>;
 
 /// A daemon that answers. `no_daemon` if there is none, or if it is on another host.
-Result<ApiClient> connect_to_daemon(const api::Paths& paths);
+/// `patience`: for its answer now; later calls have the usual one.
+Result<ApiClient> connect_to_daemon(const api::Paths& paths,
+                                    std::optional<Duration> patience = std::nullopt);
 
 /// Starts `ckptd` (beside this program, else on PATH) in a session of its own and waits until it
-/// answers. Fails with what it said if it ends before.
-Result<ApiClient>
-start_daemon(const api::Paths& paths, const api::Environment& env, const Say& say);
+/// answers. Fails with what it said if it ends before. `options`: for ckptd.
+Result<ApiClient> start_daemon(const api::Paths& paths,
+                               const api::Environment& env,
+                               const Say& say,
+                               const std::vector<std::string>& options = {});
 
 /// As connect_to_daemon; starts one when none is there, unless CKPTD_AUTOSTART=0.
 Result<ApiClient>

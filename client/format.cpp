@@ -72,6 +72,24 @@ std::string printable(const std::string& text, bool keep_colours) {
   return out;
 }
 
+std::string scheduler_text(const api::SchedulerView& scheduler) {
+  const std::string kind(word(scheduler.kind));
+  return scheduler.version.starts_with(kind) ? scheduler.version : kind + " " + scheduler.version;
+}
+
+std::string in_cluster(std::string text, const std::string& cluster) {
+  const std::string command = "`ckpt ";
+  const std::string option = "--cluster " + cluster + " ";
+  for (std::size_t at = 0;
+       !cluster.empty() && (at = text.find(command, at)) != std::string::npos;) {
+    at += command.size();
+    if (text.compare(at, 1, "-") != 0) {
+      text.insert(at, option);
+    }
+  }
+  return text;
+}
+
 std::string wrapped(const std::string& text, std::size_t width, std::size_t indent) {
   std::string out;
   std::size_t column = 0;

@@ -19,6 +19,9 @@ std::string or_dash(std::string text);
 std::string outcome_of(JobState state, std::optional<int> exit_code, std::optional<int> signal);
 std::string interval_text(const Interval& interval); ///< "auto", "off", "30m"
 
+/// "slurm 22.05.8", "local".
+std::string scheduler_text(const api::SchedulerView& scheduler);
+
 /// Columns of a text table; cells are UTF-8.
 class Table {
 public:
@@ -36,6 +39,8 @@ private:
 
 std::size_t display_width(const std::string& text);                ///< code points
 std::string shortened(const std::string& text, std::size_t width); ///< with "…" at its end
+/// Commands of ours in backquotes, with --cluster; unchanged when no cluster is named.
+std::string in_cluster(std::string text, const std::string& cluster);
 /// Words broken into lines of at most `width`, those after the first indented.
 std::string wrapped(const std::string& text, std::size_t width, std::size_t indent);
 /// Control characters (but tab and newline) made harmless: job names and file names are anybody's.

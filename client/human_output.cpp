@@ -1,4 +1,5 @@
 #include "client/format.hpp"
+#include "client/job_tables.hpp"
 #include "client/output.hpp"
 #include "core/base/clock.hpp"
 #include "core/base/strings.hpp"
@@ -14,10 +15,6 @@ constexpr const char* kGreen = "32";
 constexpr const char* kYellow = "33";
 constexpr const char* kRed = "31";
 constexpr std::size_t kLabel = 14;
-
-std::string start_of(const api::AttemptView& attempt) {
-  return attempt.started_from ? attempt.started_from->generation.str() : "-";
-}
 
 /// People know an unnamed job by its program.
 std::string name_of(const api::JobView& job) {
@@ -48,60 +45,6 @@ std::string policy_text(const Policy& policy) {
   return text;
 }
 
-Table attempts_table(const std::vector<api::AttemptView>& attempts, TimePoint now) {
-  Table table({{"ATTEMPT", Column::right},
-               {"SLURM/PID", Column::left},
-               {"NODE", Column::flexible},
-               {"STATE", Column::left},
-               {"FROM", Column::left},
-               {"TIME", Column::right},
-               {"REASON", Column::flexible}});
-  for (const api::AttemptView& attempt : attempts) {
-    std::string id = attempt.scheduler_job_id.value;
-    if (attempt.restart_count > 0) {
-      id += " r" + std::to_string(attempt.restart_count);
-    }
-    const std::string state(attempt.end_reason ? word(*attempt.end_reason) : word(attempt.state));
-    const std::string time =
-        attempt.started_at ? short_duration(attempt.ended_at.value_or(now) - *attempt.started_at)
-                           : "-";
-    table.row({attempt.n.value > 0 ? attempt.n.str() : "-",
-               or_dash(id),
-               or_dash(attempt.node),
-               state,
-               start_of(attempt),
-               time,
-               attempt.reason});
-  }
-  return table;
-}
-
-Table generations_table(const std::vector<api::GenerationView>& generations, TimePoint now) {
-  Table table({{"GEN", Column::left},
-               {"STATE", Column::left},
-               {"TRIGGER", Column::flexible},
-               {"BY", Column::right},
-               {"FROM", Column::left},
-               {"FROZEN", Column::left},
-               {"SIZE", Column::right},
-               {"STORED", Column::right},
-               {"BLOCKED", Column::right},
-               {"REASON", Column::flexible}});
-  for (const api::GenerationView& one : generations) {
-    table.row({one.id.str() + (one.pinned ? "*" : ""),
-               std::string(word(one.state)),
-               std::string(word(one.trigger)),
-               one.attempt ? one.attempt->str() : "-",
-               one.parent ? one.parent->str() : "-",
-               one.frozen_at ? ago(*one.frozen_at, now) : "-",
-               optional_bytes(one.bytes),
-               optional_bytes(one.stored_bytes),
-               one.blocked ? short_duration(*one.blocked) : "-",
-               one.reason});
-  }
-  return table;
-}
-
 class HumanOutput : public Output {
 public:
   HumanOutput(std::FILE* out, std::size_t width, bool colour)
@@ -117,7 +60,8 @@ public:
       where = job.scheduler == SchedulerKind::slurm ? " (Slurm gives it a number in a moment)"
                                                     : " (on this machine)";
     }
-    print(job.id.str() + " submitted" + where + "\n");
+    print(job.id.str() + " submitted" + where +
+          (cluster().empty() ? "" : "; `ckpt show " + job.id.str() + "` shows it") + "\n");
   }
 
   void jobs(const std::vector<api::JobView>& jobs, bool all) override {
@@ -309,9 +253,10 @@ public:
          painted(status.health, status.degraded.empty() ? kGreen : kYellow) + ", ckptd " +
              status.daemon.version + ", pid " + std::to_string(status.daemon.pid) + " on " +
              status.daemon.host + ", started " + ago(status.daemon.started_at, now));
+    line("cluster", status.daemon.cluster);
     line("state", status.daemon.state_dir);
     line("scheduler",
-         std::string(word(status.scheduler.kind)) + " " + status.scheduler.version +
+         scheduler_text(status.scheduler) +
              (status.scheduler.up ? "" : painted(" not answering", kRed)) +
              (status.scheduler.detail.empty() ? "" : ": " + status.scheduler.detail));
     for (const api::EngineView& engine : status.engines) {
@@ -347,6 +292,18 @@ public:
     }
   }
 
+  void settings(const std::vector<SettingLine>& settings) override {
+    Table table({{"KEY", Column::left}, {"FROM", Column::left}, {"VALUE", Column::left}});
+    for (const SettingLine& one : settings) {
+      table.row({one.key,
+                 one.origin,
+                 !one.value.empty()   ? one.value
+                 : !one.unset.empty() ? "(" + one.unset + ")"
+                                      : "-"});
+    }
+    print(table.str(width_));
+  }
+
   void pairs(const std::vector<std::pair<std::string, std::string>>& pairs) override {
     for (const auto& [name, value] : pairs) {
       line(name, or_dash(value));
@@ -379,7 +336,7 @@ private:
     return out;
   }
   void print(const std::string& text) {
-    const std::string safe = printable(text, colour_);
+    const std::string safe = printable(in_cluster(text, cluster()), colour_);
     (void)std::fwrite(safe.data(), 1, safe.size(), out_);
     (void)std::fflush(out_);
   }

@@ -2,6 +2,7 @@
 
 #include "core/base/process.hpp"
 #include "core/base/strings.hpp"
+#include "core/domain/time_limit.hpp"
 #include "core/json/json.hpp"
 
 #include <nlohmann/json.hpp>
@@ -61,17 +62,13 @@ int current_umask() {
   return static_cast<int>(mask);
 }
 
-/// SBATCH_TIMELIMIT as Slurm reads it: there a bare number is minutes.
+/// SBATCH_TIMELIMIT.
 Result<std::optional<Duration>> limit_from_environment(const Session& session) {
   const std::string text = session.env_value("SBATCH_TIMELIMIT");
   if (text.empty()) {
     return std::optional<Duration>();
   }
-  constexpr std::size_t kDigits = 8;
-  if (text.size() <= kDigits && text.find_first_not_of("0123456789") == std::string::npos) {
-    return std::optional<Duration>(minutes{std::stoi(text)});
-  }
-  const auto limit = parse_duration(text);
+  const auto limit = parse_time_limit(text);
   if (!limit) {
     return usage("SBATCH_TIMELIMIT: " + limit.error().message, limit.error().advice);
   }
@@ -200,7 +197,7 @@ Result<std::string> policy_patch(const PolicyOptions& options) {
 void add_spec_options(Verb& verb, SpecOptions& options) {
   verb.group("Job")
       .text("-J,--job-name", options.name, "NAME", "Unique among your unfinished jobs")
-      .duration("-t,--time", options.time_limit, "Limit of ONE allocation")
+      .time_limit("-t,--time", options.time_limit, "Limit of ONE allocation (as for sbatch)")
       .text("-o,--output", options.output, "FILE", "Standard output (slurm-%j.out)")
       .text("-e,--error", options.error, "FILE", "Standard error (with the output)")
       .text("-D,--chdir", options.chdir, "FOLDER", "Where it runs (here)")

@@ -55,6 +55,15 @@ public:
   }
   void events(const api::EventPage& page) override { print(api::to_json(page)); }
   void status(const api::StatusView& status) override { print(api::to_json(status)); }
+  void settings(const std::vector<SettingLine>& settings) override {
+    json items = json::array();
+    for (const SettingLine& one : settings) {
+      items.push_back({{"key", one.key},
+                       {"value", one.value.empty() ? json(nullptr) : json(one.value)},
+                       {"origin", one.origin}});
+    }
+    print(json{{"items", std::move(items)}, {"next", nullptr}});
+  }
   void findings(const std::vector<Finding>& findings) override {
     json items = json::array();
     bool fine = true;

@@ -18,6 +18,9 @@ int main(int argc, char** argv) {
   if (!parsed) {
     return session.fail(parsed.error());
   }
+  if (!parsed->cluster.empty()) {
+    session.use_cluster(parsed->cluster);
+  }
   if (!parsed->action) {
     (void)std::fputs(parsed->text.c_str(), stdout);
     return 0;

@@ -29,6 +29,14 @@ struct Finding {
   std::string advice;
 };
 
+/// A line of `config show`.
+struct SettingLine {
+  std::string key;
+  std::string value; ///< empty: not set
+  std::string unset; ///< what applies then
+  std::string origin;
+};
+
 struct JobDetails {
   api::JobView job;
   std::vector<api::AttemptView> attempts;
@@ -50,10 +58,19 @@ public:
   virtual void coordinators(const std::vector<api::CoordinatorView>& coordinators) = 0;
   virtual void events(const api::EventPage& page) = 0; ///< with JSON: once
   virtual void status(const api::StatusView& status) = 0;
+  virtual void settings(const std::vector<SettingLine>& settings) = 0;
   virtual void findings(const std::vector<Finding>& findings) = 0;
   /// Name and value; an empty value is null in JSON.
   virtual void pairs(const std::vector<std::pair<std::string, std::string>>& pairs) = 0;
   virtual void error(const Error& error) = 0; ///< JSON only; people read standard error
+  /// Commands in the text for people have to name this cluster (empty: none).
+  void name_cluster(std::string name) { cluster_ = std::move(name); }
+
+protected:
+  const std::string& cluster() const { return cluster_; }
+
+private:
+  std::string cluster_;
 };
 
 std::unique_ptr<Output> make_human_output(std::FILE* out, std::size_t width, bool colour);

@@ -26,7 +26,7 @@ std::size_t width_of(std::FILE* out) {
 } // namespace
 
 Session::Session(api::Environment env, Streams streams, bool json)
-    : env_(std::move(env)), streams_(streams), json_(json) {
+    : env_(std::move(env)), place_(env_), streams_(streams), json_(json) {
   if (json_) {
     output_ = make_json_output(streams_.out);
   } else {
@@ -42,7 +42,56 @@ std::string Session::env_value(const std::string& name) const {
 }
 
 Result<api::Paths> Session::paths() const {
-  return api::find_paths(env_);
+  return api::find_paths(place_);
+}
+
+std::vector<api::Paths> Session::other_places() const {
+  const auto ours = paths();
+  return ours ? api::other_places(place_, *ours) : std::vector<api::Paths>{};
+}
+
+void Session::use_cluster(const std::string& name) {
+  place_["CKPTD_CLUSTER"] = name;
+  chosen_ = true;
+  const auto place = paths();
+  const std::string usual = env_value("CKPTD_CLUSTER");
+  const bool is_usual = place && (usual.empty() ? !place->beside() : usual == name);
+  name_cluster(is_usual ? "" : name);
+}
+
+Status Session::use_scheduler(SchedulerKind kind) {
+  const auto found = place_.find("CKPTD_CLUSTER");
+  const std::string cluster = found == place_.end() ? "" : found->second;
+  const bool local = kind == SchedulerKind::local;
+  if (chosen_ && local != (cluster == api::kLocalCluster)) {
+    return ckpt::fail(ErrorClass::usage,
+                      "usage",
+                      "the cluster '" + cluster + "' runs its jobs by " +
+                          (local ? "Slurm" : "no Slurm") + ", and this one is to run by " +
+                          std::string(word(kind)),
+                      "Leave --cluster out.");
+  }
+  if (local) {
+    use_cluster(api::kLocalCluster);
+    return {};
+  }
+  place_["CKPTD_SCHEDULER"] = word(kind);
+  if (cluster == api::kLocalCluster) {
+    place_.erase("CKPTD_CLUSTER");
+  }
+  const auto place = paths();
+  if (!place) {
+    return tl::unexpected(place.error());
+  }
+  if (const auto usual = api::find_paths(env_); !usual || usual->state_dir != place->state_dir) {
+    name_cluster(place->cluster);
+  }
+  return {};
+}
+
+void Session::name_cluster(const std::string& name) {
+  named_ = name;
+  output_->name_cluster(name);
 }
 
 Result<ApiClient*> Session::daemon() {
@@ -53,7 +102,20 @@ Result<ApiClient*> Session::daemon() {
   if (!where) {
     return tl::unexpected(where.error());
   }
-  auto client = connect_or_start(*where, env_, [this](const std::string& line) { say(line); });
+  auto client = connect_or_start(*where, place_, [this](const std::string& line) { say(line); });
+  if (!client) {
+    return tl::unexpected(client.error());
+  }
+  return &daemon_.emplace(std::move(*client));
+}
+
+Result<ApiClient*> Session::start_daemon(const std::vector<std::string>& options) {
+  const auto where = paths();
+  if (!where) {
+    return tl::unexpected(where.error());
+  }
+  auto client = client::start_daemon(
+      *where, place_, [this](const std::string& line) { say(line); }, options);
   if (!client) {
     return tl::unexpected(client.error());
   }
@@ -76,7 +138,7 @@ Result<ApiClient*> Session::running_daemon() {
 }
 
 void Session::say(const std::string& line) {
-  std::string text = "ckpt: " + line;
+  std::string text = "ckpt: " + in_cluster(line, named_);
   if (text.find('\n') == std::string::npos) {
     text = wrapped(text, width_of(streams_.err), 6);
   }
@@ -84,7 +146,9 @@ void Session::say(const std::string& line) {
   (void)std::fflush(streams_.err);
 }
 
-int Session::fail(const Error& error) {
+int Session::fail(Error error) {
+  error.message = in_cluster(error.message, named_);
+  error.advice = in_cluster(error.advice, named_);
   say(error.message);
   if (!error.advice.empty()) {
     const std::string text = wrapped("  " + error.advice, width_of(streams_.err), 2);

@@ -27,6 +27,16 @@ public:
   std::FILE* raw_out() const { return streams_.out; }
 
   Result<api::Paths> paths() const;
+  /// The other clusters' places; see api::other_places.
+  std::vector<api::Paths> other_places() const;
+  /// From now on all is about this cluster, and the commands that messages name say so. Not to be
+  /// changed once a daemon was asked for.
+  void use_cluster(const std::string& name);
+  bool cluster_is_chosen() const { return chosen_; } ///< by use_cluster
+  /// The cluster whose daemon serves that scheduler on this machine.
+  Status use_scheduler(SchedulerKind kind);
+  /// A daemon of the place, started if need be, with `options` for ckptd.
+  Result<ApiClient*> start_daemon(const std::vector<std::string>& options);
   /// The daemon, started if need be. The same object at every call.
   Result<ApiClient*> daemon();
   /// Only one that runs already.
@@ -38,10 +48,14 @@ public:
   /// A line for the person, on standard error.
   void say(const std::string& line);
   /// Says what happened, why, and what to do; the exit status.
-  int fail(const Error& error);
+  int fail(Error error);
 
 private:
+  void name_cluster(const std::string& name);
   api::Environment env_;
+  api::Environment place_; ///< env_, and what tells which daemon is meant
+  bool chosen_ = false;
+  std::string named_; ///< the cluster that commands in messages must name, or empty
   Streams streams_;
   bool json_;
   std::unique_ptr<Output> output_;

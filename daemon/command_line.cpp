@@ -1,6 +1,26 @@
+#include "core/base/strings.hpp"
 #include "daemon/daemon.hpp"
 
 namespace ckpt::daemon {
+
+const char* const kUsage =
+    "The per-user daemon of ckpt: knows all jobs, asks the scheduler, serves the API.\n"
+    "`ckpt` starts it when a command needs it.\n"
+    "Usage: ckptd [OPTIONS]\n"
+    "\n"
+    "Options:\n"
+    "  --config FILE   Configuration ($XDG_CONFIG_HOME/ckptd/config.toml)\n"
+    "  --foreground    Log to standard error instead of to ckptd.log\n"
+    "  --rebuild       Make the registry again from the store; the old one is put aside\n"
+    "  --adopt-store   Take the store over from another state folder\n"
+    "  --version\n"
+    "  -h, --help\n"
+    "\n"
+    "Environment: CKPTD_CLUSTER, CKPTD_CONFIG, CKPTD_STATE_DIR, CKPTD_STORE, CKPTD_SCHEDULER,\n"
+    "CKPT_DMTCP_ROOT, CKPT_CRIU. `ckpt config show` tells each value and where it comes from.\n"
+    "Ends on TERM and INT; jobs go on without it. Exit status: 0 ended as asked, 1 failed, 2 "
+    "usage\n"
+    "or configuration, 4 another daemon or state folder has it, 6 refused, 7 not usable here.\n";
 
 Result<CommandLine> read_command_line(const std::vector<std::string>& arguments) {
   CommandLine line;
@@ -14,13 +34,21 @@ Result<CommandLine> read_command_line(const std::vector<std::string>& arguments)
       line.foreground = true;
     } else if (word == "--rebuild") {
       line.rebuild = true;
+    } else if (word == "--adopt-store") {
+      line.adopt_store = true;
     } else if (word == "--version") {
       line.version = true;
+    } else if (word == "--help" || word == "-h") {
+      line.help = true;
+    } else if (word == "--config") {
+      return fail(ErrorClass::usage, "usage", "--config needs a file", "Type `ckptd --help`.");
     } else {
+      const std::string near = nearest(
+          word, {"--config", "--foreground", "--rebuild", "--adopt-store", "--version", "--help"});
       return fail(ErrorClass::usage,
                   "usage",
                   "unknown argument '" + word + "'",
-                  "ckptd [--config FILE] [--foreground] [--rebuild] [--version]");
+                  near.empty() ? "Type `ckptd --help`." : "Did you mean " + near + "?");
     }
   }
   return line;

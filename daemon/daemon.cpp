@@ -37,7 +37,9 @@ public:
         use_cases_(gate_, commands_, [this] { return status(); }), signals_(io_, SIGTERM, SIGINT),
         timer_(io_) {
     reconciler_.epoch = ownership_.epoch();
-    reconciler_.still_owner = [this] { return own_ = own_ && ownership_.still_ours(); };
+    reconciler_.still_owner = [this] {
+      return own_ = own_ && ownership_.still_ours() && store_is_ours();
+    };
     reconciler_.changed = [this] { gate_.notify(); };
   }
 
@@ -68,7 +70,7 @@ public:
     if (!own_) {
       return fail(ErrorClass::conflict,
                   "taken_over",
-                  "another daemon has taken this state folder over; this one leaves");
+                  "another daemon has taken this state folder or its store over; this one leaves");
     }
     ownership_.release();
     return {};
@@ -105,7 +107,7 @@ private:
     const MonoTime now = system_clock().monotonic();
     if (!renewed_at_ || now - *renewed_at_ >= seconds{10}) {
       renewed_at_ = now;
-      own_ = own_ && ownership_.renew();
+      own_ = own_ && ownership_.renew() && store_is_ours();
       sd_notify(0, "WATCHDOG=1");
       keep_socket();
     }
@@ -130,6 +132,8 @@ private:
     });
   }
 
+  bool store_is_ours() const { return still_owns(opened_.store->root(), opened_.store_owner); }
+
   /// Logout can delete $XDG_RUNTIME_DIR and the socket in it.
   void keep_socket() {
     if (server_.socket_present()) {
@@ -147,9 +151,7 @@ private:
     view.daemon.pid = ::getpid();
     view.daemon.host = host_name();
     view.daemon.uid = ::getuid();
-    view.daemon.cluster = opened_.scheduler->kind() == SchedulerKind::local
-                              ? std::string(word(SchedulerKind::local))
-                              : options_.paths.cluster;
+    view.daemon.cluster = options_.paths.cluster;
     view.daemon.state_dir = options_.paths.state_dir.string();
     std::error_code error;
     if (std::filesystem::exists(options_.paths.config_file, error)) {

@@ -1,13 +1,15 @@
 #pragma once
 
+#include "api/config.hpp"
 #include "api/endpoint.hpp"
 #include "core/domain/result.hpp"
-#include "daemon/config.hpp"
 
 #include <string>
 #include <vector>
 
 namespace ckpt::daemon {
+
+using api::Config;
 
 struct DaemonOptions {
   api::Environment env;
@@ -16,6 +18,7 @@ struct DaemonOptions {
   std::string runner_executable; ///< ckpt-runner beside us; copied into the store
   bool foreground = false;       ///< log to standard error
   bool rebuild = false;          ///< make the registry again from the store
+  bool adopt_store = false;      ///< take the store over from another state folder
 };
 
 /// What main() was called with.
@@ -23,8 +26,11 @@ struct CommandLine {
   std::string config;
   bool foreground = false;
   bool rebuild = false;
+  bool adopt_store = false;
   bool version = false;
+  bool help = false;
 };
+extern const char* const kUsage; ///< what --help prints
 Result<CommandLine> read_command_line(const std::vector<std::string>& arguments);
 
 /// Exit status of an Error, as the contract lists them.

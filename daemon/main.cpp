@@ -9,12 +9,15 @@ namespace {
 
 using namespace ckpt;
 
-int complain(const Error& error) {
+/// `logged`: in the log file too, where one is written.
+int complain(const Error& error, bool logged = false) {
   std::fprintf(stderr, "ckptd: %s\n", error.message.c_str());
   if (!error.advice.empty()) {
     std::fprintf(stderr, "  %s\n", error.advice.c_str());
   }
-  log::error(error.message);
+  if (logged) {
+    log::error(error.message);
+  }
   return daemon::exit_status(error);
 }
 
@@ -36,8 +39,8 @@ int main(int argc, char** argv) {
   if (!line) {
     return complain(line.error());
   }
-  if (line->version) {
-    std::puts("ckptd " CKPT_VERSION);
+  if (line->help || line->version) {
+    std::fputs(line->help ? daemon::kUsage : "ckptd " CKPT_VERSION "\n", stdout);
     return 0;
   }
   daemon::DaemonOptions options;
@@ -50,7 +53,10 @@ int main(int argc, char** argv) {
     return complain(paths.error());
   }
   options.paths = *paths;
-  auto config = daemon::Config::load(options.paths.config_file, options.env);
+  if (const auto fine = api::check_cluster(options.env, options.paths); !fine) {
+    return complain(fine.error());
+  }
+  auto config = api::Config::load(options.paths.config_file, options.env);
   if (!config) {
     return complain(config.error());
   }
@@ -58,6 +64,7 @@ int main(int argc, char** argv) {
   options.runner_executable = runner_beside_us(options.env);
   options.foreground = line->foreground;
   options.rebuild = line->rebuild;
+  options.adopt_store = line->adopt_store;
   const auto done = daemon::run_daemon(options);
-  return done ? 0 : complain(done.error());
+  return done ? 0 : complain(done.error(), !options.foreground);
 }

@@ -104,6 +104,11 @@ OwnerIdentity this_process() {
   return self;
 }
 
+std::optional<Owner> living_owner(const Path& state_dir, const OwnerIdentity& self) {
+  const auto owner = read_owner(state_dir);
+  return owner && *owner && dead(**owner, self) == false ? *owner : std::nullopt;
+}
+
 Result<Ownership>
 Ownership::take(const Path& state_dir, const OwnerIdentity& self, Clock& clock, Duration silence) {
   auto previous = read_owner(state_dir);

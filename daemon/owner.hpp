@@ -28,6 +28,9 @@ struct OwnerIdentity {
 };
 OwnerIdentity this_process();
 
+/// Who owns the state folder, if that one surely lives: a process of this host.
+std::optional<Owner> living_owner(const Path& state_dir, const OwnerIdentity& self);
+
 /// The state folder is ours while this exists. One daemon a folder, on whatever host: taken by
 /// link(2) of the file of the next epoch. Loop thread only.
 class Ownership {

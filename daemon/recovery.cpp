@@ -54,6 +54,13 @@ Status Reconciler::recover_job(JobId id, bool rebuild) {
   if (!created) {
     return tl::unexpected(created.error());
   }
+  if (!*created && folder.creator() != ports_.store.creator()) {
+    log::warning(id.str() +
+                 ": was never accepted, and was not made from this state folder; left as "
+                 "it is (" +
+                 folder.path().string() + ")");
+    return {};
+  }
   if (!*created) {
     // The daemon died before it had answered the submit: nobody was told of this job.
     log::info(id.str() + ": was never accepted, removed");

@@ -1,6 +1,10 @@
 #include "daemon/set_up.hpp"
 
+#include "core/base/clock.hpp"
+#include "core/base/process.hpp"
 #include "core/base/strings.hpp"
+
+#include <unistd.h>
 
 #include <map>
 
@@ -12,19 +16,48 @@ std::string variable(const api::Environment& env, const std::string& name) {
   return found == env.end() ? "" : found->second;
 }
 
-Path store_path(const DaemonOptions& options) {
-  if (const std::string path = options.config.text("store.path"); !path.empty()) {
-    return path;
+/// Opens the store and makes it that of this state folder.
+Result<store::Store>
+open_store(const Path& path, const StoreClaim& claim, store::StoreOwner& owner) {
+  auto store = store::Store::open(path);
+  if (!store) {
+    return store;
   }
-  for (const char* shared : {"SCRATCH", "WORK"}) {
-    if (const std::string root = variable(options.env, shared); !root.empty()) {
-      return Path(root) / "ckptd";
-    }
+  auto owned = claim_store(store->root(), claim, system_clock());
+  if (!owned) {
+    return tl::unexpected(owned.error());
   }
-  return options.paths.state_dir / "store";
+  owner = *std::move(owned);
+  store->set_creator(owner.state_id);
+  return store;
+}
+
+Result<store::Store> find_and_open_store(const DaemonOptions& options, store::StoreOwner& owner) {
+  const auto id = state_id(options.paths.state_dir);
+  if (!id) {
+    return tl::unexpected(id.error());
+  }
+  StoreClaim claim;
+  claim.adopt = options.adopt_store;
+  claim.self.state_id = *id;
+  claim.self.state_dir = options.paths.state_dir.string();
+  claim.self.cluster = options.paths.cluster;
+  claim.self.uid = ::getuid();
+  claim.self.host = host_name();
+  const api::StorePlace place = api::find_store(options.config, options.env, options.paths);
+  if (!place.instead.empty() && store::read_owner(place.instead).value_or(std::nullopt)) {
+    return open_store(place.instead, claim, owner); // once there, its jobs stay there
+  }
+  auto store = open_store(place.path, claim, owner);
+  const bool other = !store && store.error().code == "store_of_another";
+  return other && !place.instead.empty() ? open_store(place.instead, claim, owner)
+                                         : std::move(store);
 }
 
 SchedulerKind scheduler_kind(const DaemonOptions& options) {
+  if (options.paths.cluster == api::kLocalCluster) {
+    return SchedulerKind::local;
+  }
   const std::string kind = options.config.text("scheduler.kind");
   return kind == "auto" ? scheduler::detect_scheduler(options.env)
                         : from_word<SchedulerKind>(kind).value_or(SchedulerKind::local);
@@ -118,7 +151,7 @@ Result<Path> socket_path(const DaemonOptions& options) {
 
 Result<Opened> open_all(const DaemonOptions& options) {
   Opened opened;
-  auto store = store::Store::open(store_path(options));
+  auto store = find_and_open_store(options, opened.store_owner);
   if (!store) {
     return tl::unexpected(store.error());
   }

@@ -5,6 +5,7 @@
 #include "core/engine/engine.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/reconciler.hpp"
+#include "daemon/store_claim.hpp"
 
 #include <memory>
 
@@ -13,6 +14,7 @@ namespace ckpt::daemon {
 /// What the daemon works with, opened in order: store, scheduler, registry, runner.
 struct Opened {
   std::unique_ptr<store::Store> store;
+  store::StoreOwner store_owner; ///< this state folder
   std::unique_ptr<scheduler::Scheduler> scheduler;
   std::unique_ptr<Registry> registry;
   engine::EngineConfig engine;

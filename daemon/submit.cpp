@@ -133,7 +133,9 @@ Result<JobId> Commands::submit(const api::SubmitRequest& request) {
                 "other_scheduler",
                 "this daemon runs jobs by " + std::string(word(ours)) + ", not by " +
                     std::string(word(spec.scheduler)),
-                "set scheduler.kind in the configuration and restart the daemon");
+                spec.scheduler == SchedulerKind::local
+                    ? "`ckpt run` and `ckpt submit --scheduler local` start one for local jobs"
+                    : "unset CKPTD_SCHEDULER and scheduler.kind, and restart the daemon");
   }
   if (const Status fine = check_submit(full); !fine) {
     return tl::unexpected(fine.error());

@@ -18,17 +18,13 @@ int show_status(Session& session) {
   return 0;
 }
 
-int start(Session& session) {
+int start(Session& session, bool adopt_store) {
   if (session.running_daemon()) {
     session.say("it runs already");
     return show_status(session);
   }
-  const auto paths = session.paths();
-  if (!paths) {
-    return session.fail(paths.error());
-  }
-  const auto started =
-      start_daemon(*paths, session.env(), [&](const std::string& line) { session.say(line); });
+  const auto started = session.start_daemon(adopt_store ? std::vector<std::string>{"--adopt-store"}
+                                                        : std::vector<std::string>{});
   return started ? show_status(session) : session.fail(started.error());
 }
 
@@ -52,14 +48,18 @@ int restart(Session& session) {
   if (auto stopped = stop_daemon(*paths); !stopped && stopped.error().code != "no_daemon") {
     return session.fail(stopped.error());
   }
-  return start(session);
+  return start(session, false);
 }
 
 } // namespace
 
 void add_daemon(Cli& cli) {
   Verb verb = cli.verb("daemon", "Start, end or look at ckptd");
-  verb.verb("start", "Start it in the background").runs(start);
+  auto adopt_store = std::make_shared<bool>(false);
+  Verb starting = verb.verb("start", "Start it in the background");
+  starting.flag(
+      "--adopt-store", *adopt_store, "Take the store's jobs over from another state folder");
+  starting.runs([adopt_store](Session& session) { return start(session, *adopt_store); });
   verb.verb("stop", "End it; jobs go on").runs(stop);
   verb.verb("status", "Health of daemon, scheduler, engines and store").runs(show_status);
   verb.verb("restart", "End it and start it again").runs(restart);

@@ -1,5 +1,6 @@
 #include "client/commands/commands.hpp"
 #include "client/daemon_control.hpp"
+#include "client/format.hpp"
 #include "client/session.hpp"
 #include "core/base/strings.hpp"
 
@@ -27,10 +28,7 @@ void look_at_programs(const Session& session, Findings& findings) {
 
 void look_at_scheduler(const api::SchedulerView& scheduler, Findings& findings) {
   if (scheduler.up) {
-    findings.push_back({Level::ok,
-                        "scheduler",
-                        "scheduler: " + std::string(word(scheduler.kind)) + " " + scheduler.version,
-                        ""});
+    findings.push_back({Level::ok, "scheduler", "scheduler " + scheduler_text(scheduler), ""});
   } else {
     findings.push_back({Level::problem,
                         "scheduler_down",
@@ -108,7 +106,10 @@ void look_at_daemon(Session& session, Findings& findings) {
 int doctor(Session& session) {
   Findings findings;
   if (const auto paths = session.paths()) {
-    findings.push_back({Level::ok, "state", "state: " + paths->state_dir.string(), ""});
+    findings.push_back({Level::ok,
+                        "state",
+                        "cluster " + paths->cluster + ": state in " + paths->state_dir.string(),
+                        ""});
     look_at_programs(session, findings);
     look_at_daemon(session, findings);
   } else {

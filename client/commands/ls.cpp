@@ -1,8 +1,32 @@
 #include "client/commands/commands.hpp"
+#include "client/daemon_control.hpp"
 #include "client/selection.hpp"
 
 namespace ckpt::client {
 namespace {
+
+/// Ids are counted in each cluster: who looks for a job must see that there is another place.
+void mention_others(Session& session) {
+  constexpr seconds kPatience{2};
+  for (const api::Paths& place : session.other_places()) {
+    auto client = connect_to_daemon(place, kPatience);
+    const auto status =
+        client ? client->status() : Result<api::StatusView>(tl::unexpected(client.error()));
+    if (!status) {
+      continue;
+    }
+    std::int64_t unfinished = 0;
+    for (const JobState state : kUnfinished) {
+      const auto count = status->jobs.find(std::string(word(state)));
+      unfinished += count == status->jobs.end() ? 0 : count->second;
+    }
+    if (unfinished > 0) {
+      session.say("the cluster " + place.cluster + " has " + std::to_string(unfinished) +
+                  " unfinished job" + (unfinished == 1 ? "" : "s") + " too: `ckpt --cluster " +
+                  place.cluster + " ls`");
+    }
+  }
+}
 
 int list(Session& session, const Selection& selection) {
   auto filter = filter_of(selection);
@@ -24,6 +48,7 @@ int list(Session& session, const Selection& selection) {
     return session.fail(jobs.error());
   }
   session.out().jobs(*jobs, all || !filter->tags.empty());
+  mention_others(session);
   return 0;
 }
 

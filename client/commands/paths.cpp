@@ -34,9 +34,4 @@ void add_paths(Cli& cli) {
   cli.verb("paths", "Where configuration, state, log, store and socket are").runs(show_paths);
 }
 
-void add_config(Cli& cli) {
-  Verb verb = cli.verb("config", "Configuration");
-  verb.verb("paths", "The same as `ckpt paths`").runs(show_paths);
-}
-
 } // namespace ckpt::client

@@ -48,11 +48,10 @@ int restart(Session& session, const Options& options) {
 
 void add_restart(Cli& cli) {
   auto options = std::make_shared<Options>();
-  Verb verb =
-      cli.verb("restart", "Go on from the newest good checkpoint, or from an older one (rollback)");
+  Verb verb = cli.verb("restart", "Go on from the newest checkpoint, or an older one");
   verb.argument("JOB", options->job, "Id, name, Slurm job id, or last")
       .text("--generation", options->generation, "gN", "From this one")
-      .duration("-t,--time", options->time_limit, "Limit of one allocation from now on");
+      .time_limit("-t,--time", options->time_limit, "Limit of one allocation from now on");
   add_policy_options(verb, options->policy);
   add_sbatch_options(verb, options->sbatch_args);
   verb.runs([options](Session& session) { return restart(session, *options); });

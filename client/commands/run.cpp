@@ -59,10 +59,14 @@ int run(Session& session, const Options& options) {
     return session.fail(request.error());
   }
   request->scheduler = SchedulerKind::local;
+  if (auto fine = session.use_scheduler(SchedulerKind::local); !fine) {
+    return session.fail(fine.error());
+  }
   const auto daemon = session.daemon();
   if (!daemon) {
     return session.fail(daemon.error());
   }
+  count_interrupts(); // from here on a Ctrl-C must not leave a job behind that nobody looks at
   const auto job = (*daemon)->submit(*request);
   if (!job) {
     return session.fail(job.error());
@@ -75,6 +79,10 @@ int run(Session& session, const Options& options) {
   const auto copied = copy_output(session, id, {}, true, out, [&] { return interrupts.look(); });
   if (!copied) {
     return session.fail(copied.error());
+  }
+  // The second Ctrl-C may have come while the job was being parked.
+  if (const Status last = interrupts.look(); !last) {
+    return session.fail(last.error());
   }
   const auto ended = wait_for_job(
       session, id, std::nullopt, [](const api::JobView& view) { return is_settled(view.state); });
@@ -100,11 +108,12 @@ int run(Session& session, const Options& options) {
 
 void add_run(Cli& cli) {
   auto options = std::make_shared<Options>();
-  Verb verb = cli.verb("run", "A job on this machine, attached; Ctrl-C checkpoints and parks it");
+  Verb verb = cli.verb("run", "A job on this machine, attached");
   verb.program(options->argv);
   add_spec_options(verb, options->spec);
   add_policy_options(verb, options->policy);
-  verb.footer("Ends with the program's own status, 128+n for signal n, 85 when it was parked.");
+  verb.footer("Ctrl-C checkpoints and parks it, a second one ends it.\nEnds with the program's own "
+              "status, 128+n for signal n, 85 when it was parked.");
   verb.runs([options](Session& session) { return run(session, *options); });
 }
 

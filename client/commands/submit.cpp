@@ -50,6 +50,11 @@ int submit(Session& session, const Options& options) {
                                 "Write slurm or local."});
     }
   }
+  if (request->scheduler) {
+    if (auto fine = session.use_scheduler(*request->scheduler); !fine) {
+      return session.fail(fine.error());
+    }
+  }
   const auto daemon = session.daemon();
   if (!daemon) {
     return session.fail(daemon.error());
@@ -73,7 +78,8 @@ void add_submit(Cli& cli) {
   Verb verb = cli.verb("submit", "A job that outlives its allocations");
   verb.program(options->argv);
   add_spec_options(verb, options->spec);
-  verb.text("--scheduler", options->scheduler, "slurm|local", "Where attempts run");
+  verb.text(
+      "--scheduler", options->scheduler, "slurm|local", "Where it runs (Slurm where there is one)");
   add_policy_options(verb, options->policy);
   add_sbatch_options(verb, options->sbatch_args);
   verb.footer("Example: ckpt submit --time 24:00:00 -- ./simulate input.dat");

@@ -91,37 +91,58 @@ std::string human_bytes(std::uint64_t bytes) {
 
 namespace {
 
+/// Damerau-Levenshtein, two swapped letters being one slip.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before(b.size() + 1);
+  std::vector<std::size_t> above(b.size() + 1);
   std::vector<std::size_t> row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) {
     row[j] = j;
   }
   for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
+    before.swap(above);
+    above.swap(row);
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
+      row[j] =
+          std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        row[j] = std::min(row[j], before[j - 2] + 1);
+      }
     }
   }
   return row[b.size()];
 }
 
+/// The only candidate that begins with the word.
+std::string only_completion(std::string_view word, const std::vector<std::string>& candidates) {
+  constexpr std::size_t kEnough = 3;
+  std::string found;
+  for (const std::string& candidate : candidates) {
+    if (word.size() >= kEnough && candidate.starts_with(word)) {
+      if (!found.empty()) {
+        return {};
+      }
+      found = candidate;
+    }
+  }
+  return found;
+}
+
 } // namespace
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
+  constexpr std::size_t kMostSlips = 2;
   std::string best;
-  // Further away than a third of the word's letters is another word, not a slip.
-  std::size_t best_distance = word.size() / 3 + 2;
+  std::size_t best_distance = kMostSlips + 1;
   for (const std::string& candidate : candidates) {
     const std::size_t distance = edit_distance(word, candidate);
-    if (distance < best_distance) {
+    if (distance < best_distance && 2 * distance < word.size()) {
       best_distance = distance;
       best = candidate;
     }
   }
-  return best;
+  return best.empty() ? only_completion(word, candidates) : best;
 }
 
 } // namespace ckpt

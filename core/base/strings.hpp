@@ -16,7 +16,7 @@ std::string_view trim(std::string_view text);
 std::string shell_quote(std::string_view word);
 std::string shell_join(const std::vector<std::string>& words);
 std::string human_bytes(std::uint64_t bytes); ///< "512 MB", "1.5 GB" (powers of 1000)
-/// The candidate nearest to `word` by edit distance, if near enough to be meant.
+/// The candidate within two slips (< half the letters), else the only completion; or empty.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
 } // namespace ckpt

@@ -141,11 +141,11 @@ private:
   }
 
   void parked() {
+    if (facts_.wishes.cancel) { // asked for while it was being parked
+      return cancelling();
+    }
     if (!facts_.submission) {
       return wait("parked");
-    }
-    if (facts_.wishes.cancel) {
-      return cancelling();
     }
     // Parked with an open submission: somebody held the allocation, and it is theirs to release.
     if (facts_.allocation.sight == Sight::absent) {

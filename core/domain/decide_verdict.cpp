@@ -29,6 +29,11 @@ std::optional<Action> verdict_of_journal(const JobFacts& facts) {
   const AttemptFacts& attempt = *facts.attempt;
   const std::string name = "attempt " + attempt.id.str();
   const std::string detail = attempt.end_detail.empty() ? "" : ": " + attempt.end_detail;
+  // Whoever wants it cancelled does not want it parked.
+  const auto parked = [&](std::string reason) {
+    return facts.wishes.cancel ? std::nullopt
+                               : std::optional(transition(JobEventType::parked, std::move(reason)));
+  };
   switch (*attempt.ended) {
   case EndReason::completed:
     return program_ended(JobEventType::completed, attempt);
@@ -37,23 +42,18 @@ std::optional<Action> verdict_of_journal(const JobFacts& facts) {
   case EndReason::cancelled:
     return transition(JobEventType::cancelled, "cancelled in " + name + detail);
   case EndReason::stopped:
-    return transition(JobEventType::parked,
-                      attempt.end_detail.empty() ? "stopped" : attempt.end_detail);
+    return parked(attempt.end_detail.empty() ? "stopped" : attempt.end_detail);
   case EndReason::restart_failed:
-    return transition(JobEventType::parked, "no generation could be restarted" + detail);
+    return parked("no generation could be restarted" + detail);
   case EndReason::out_of_memory:
-    return transition(JobEventType::parked,
-                      "out of memory in " + name + detail + "; restart it with more memory");
+    return parked("out of memory in " + name + detail + "; restart it with more memory");
   case EndReason::launch_failed: // later ones may be the node's fault: tried again, a few times
-    return facts.counts.restarts > 0
-               ? std::nullopt
-               : std::optional(
-                     transition(JobEventType::parked, "the program could not be started" + detail));
+    return facts.counts.restarts > 0 ? std::nullopt
+                                     : parked("the program could not be started" + detail);
   case EndReason::walltime:
-    return facts.policy.at_walltime != AtWalltime::park || facts.wishes.cancel
+    return facts.policy.at_walltime != AtWalltime::park
                ? std::nullopt
-               : std::optional(transition(JobEventType::parked,
-                                          "walltime reached, and the policy says park"));
+               : parked("walltime reached, and the policy says park");
   case EndReason::preempted:
   case EndReason::requeued:
   case EndReason::node_fail:

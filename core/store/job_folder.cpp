@@ -1,6 +1,7 @@
 #include "core/store/job_folder.hpp"
 
 #include "core/base/kill_point.hpp"
+#include "core/base/strings.hpp"
 #include "core/store/layout.hpp"
 
 #include <nlohmann/json.hpp>
@@ -41,6 +42,11 @@ Status check_token(const SubmissionToken& token) {
 
 Result<JobSpec> JobFolder::read_spec() const {
   return read_json_file<JobSpec>(path_ / "spec.json", job_spec_from_json);
+}
+
+std::string JobFolder::creator() const {
+  const auto text = read_file(creator_file(path_));
+  return text ? std::string(trim(*text)) : std::string();
 }
 
 Result<Policy> JobFolder::read_policy() const {

@@ -64,6 +64,7 @@ public:
   Path path() const { return path_; }
 
   Result<JobSpec> read_spec() const;
+  std::string creator() const; ///< see Store::set_creator; empty when it does not tell
   Result<Policy> read_policy() const;
   Status write_policy(const Policy& policy) const;
   Path job_journal() const { return path_ / "job.jsonl"; }
@@ -113,6 +114,10 @@ public:
   /// Makes jobs/<id>/ exclusively (`file_exists`: take the next id), writes spec and policy, then
   /// the folder counts as existing.
   Result<JobFolder> create_job(const JobSpec& spec, const Policy& policy) const;
+  /// Written into each job folder from now on: whoever finds one that was never accepted knows
+  /// whether it may be removed.
+  void set_creator(std::string creator) { creator_ = std::move(creator); }
+  const std::string& creator() const { return creator_; }
   JobFolder job(JobId id) const;
   bool has_job(JobId id) const; ///< spec.json is there
   Result<std::vector<JobId>> list_jobs() const;
@@ -123,6 +128,7 @@ public:
 private:
   explicit Store(Path root) : root_(std::move(root)) {}
   Path root_;
+  std::string creator_;
 };
 
 } // namespace ckpt::store

@@ -21,6 +21,9 @@ inline Path generations_dir(const Path& job) {
 inline Path submissions_dir(const Path& job) {
   return job / "submissions";
 }
+inline Path creator_file(const Path& job) {
+  return job / "creator";
+}
 inline Path claim_file(const Path& job, AttemptId attempt) {
   return attempts_dir(job) / (attempt.str() + ".claim");
 }

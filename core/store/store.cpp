@@ -51,19 +51,23 @@ Result<Store> Store::open(const Path& root) {
 Result<JobFolder> Store::create_job(const JobSpec& spec, const Policy& policy) const {
   const JobFolder folder = job(spec.id);
   const Path path = folder.path();
-  const Status made = in_turn([&] { return make_directory_exclusively(path); },
-                              [&] {
-                                kill_point("create_job.folder");
-                                return make_directory_exclusively(attempts_dir(path));
-                              },
-                              [&] { return make_directory_exclusively(generations_dir(path)); },
-                              [&] { return make_directory_exclusively(submissions_dir(path)); },
-                              [&] { return folder.write_policy(policy); },
-                              [&] {
-                                kill_point("create_job.spec");
-                                return write_file_atomically(
-                                    path / "spec.json", dump_json_pretty(to_json(spec)) + "\n");
-                              });
+  const Status made = in_turn(
+      [&] { return make_directory_exclusively(path); },
+      [&] {
+        kill_point("create_job.folder");
+        return make_directory_exclusively(attempts_dir(path));
+      },
+      [&] { return make_directory_exclusively(generations_dir(path)); },
+      [&] { return make_directory_exclusively(submissions_dir(path)); },
+      [&] {
+        return creator_.empty() ? Status{}
+                                : write_file_atomically(creator_file(path), creator_ + "\n");
+      },
+      [&] { return folder.write_policy(policy); },
+      [&] {
+        kill_point("create_job.spec");
+        return write_file_atomically(path / "spec.json", dump_json_pretty(to_json(spec)) + "\n");
+      });
   kill_point("create_job.done");
   if (!made) {
     return tl::unexpected(made.error());

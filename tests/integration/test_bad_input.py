@@ -1,7 +1,9 @@
 """What people get wrong, and what breaks under them: each is told clearly (text and exit status), and nothing is lost."""
+import json
 import os
 import pathlib
 import re
+import shutil
 import sqlite3
 import subprocess
 
@@ -44,7 +46,8 @@ def test_a_program_that_cannot_run(site):
 
 def test_options(site):
     refused(site, 2, '"30" has no unit.*30m', "submit", "--every", "30", "--", "/bin/true")
-    refused(site, 2, '"30" has no unit.*30m', "submit", "--time", "30", "--", "/bin/true")
+    refused(site, 2, '"30" has no unit.*30m', "submit", "--total-time", "30", "--", "/bin/true")
+    refused(site, 2, "soon.*30:00", "submit", "--time", "soon", "--", "/bin/true")
     refused(site, 2, "--evry.*--every", "submit", "--evry", "30m", "--", "/bin/true")
     refused(site, 2, "subimt.*submit", "subimt", "--", "/bin/true")
     refused(site, 2, "--keep", "submit", "--keep", "0", "--", "/bin/true")
@@ -71,6 +74,45 @@ def test_a_second_daemon(site):
     assert str(pid) in second.stderr
     assert site.daemon_pid() == pid and site.ckpt("daemon", "status").returncode == 0
     assert "runs already" in site.ckpt("daemon", "start").stderr
+
+
+def test_a_store_of_another(site):
+    site.ckpt("daemon", "start")
+    try:
+        other = site.root / "home" / "other-state"
+        # While its daemon lives, and when it is only away.
+        for stop, advice in ((False, "its daemon runs"), (True, "--adopt-store")):
+            if stop:
+                site.ckpt("daemon", "stop")
+            done = site.run("ckptd", "--foreground", env={"CKPTD_STATE_DIR": str(other)}, timeout=30)
+            assert done.returncode == 4, done.stderr
+            assert str(site.state) in done.stderr and str(site.store) in done.stderr and advice in done.stderr, done.stderr
+        done = site.ckpt("ls", check=False, env={"CKPTD_STATE_DIR": str(other)})
+        assert done.returncode == 5 and str(site.state) in done.stderr.replace("\n  ", " "), done.stderr
+    finally:
+        site.ckpt("daemon", "start")
+
+
+def test_a_lost_state_folder():
+    with Site(BIN) as site:
+        app = ["--engine", "app", "--ckpt-signal", "USR1", "--ckpt-files", "none*", "--"]
+        site.ckpt("run", "-J", "kept", *app, "/bin/echo", "kept")
+        site.ckpt("daemon", "stop")
+        shutil.rmtree(site.state)
+        # What a daemon of somewhere else may just be making is not ours to remove.
+        stray = site.store / "jobs/j-2"
+        shutil.copytree(site.store / "jobs/j-1", stray)
+        (stray / "job.jsonl").unlink()
+        shutil.rmtree(stray / "attempts")
+        (stray / "attempts").mkdir()
+        spec = json.loads((stray / "spec.json").read_text())
+        (stray / "spec.json").write_text(json.dumps({**spec, "id": "j-2"}))
+        for path in [stray, *stray.rglob("*")]:
+            os.chown(path, site.account.pw_uid, site.account.pw_gid, follow_symlinks=False)
+        assert [job["name"] for job in site.json("ls", "--all")["items"]] == ["kept"], "made again from the store, by itself"
+        assert stray.is_dir() and (stray / "spec.json").exists()
+        site.ckpt("run", "-J", "next", *app, "/bin/echo", "next")
+        assert sorted(job["id"] for job in site.json("ls", "--all")["items"]) == ["j-1", "j-3"]
 
 
 def test_a_broken_configuration():

@@ -80,6 +80,110 @@ TEST_CASE("the cluster's name comes from slurm.conf, else from scontrol, and is 
   CHECK(find_cluster(env).error().code == "cluster_unknown");
 }
 
+TEST_CASE("local jobs beside Slurm have a place of their own") {
+  const Folder folder;
+  folder.program("sbatch", "#!/bin/sh\nexit 1\n");
+  folder.program("scontrol", "#!/bin/sh\nexit 1\n");
+  REQUIRE(write_file_atomically(folder.path / "slurm.conf", "ClusterName=tiny\n"));
+  const Path config = folder.path / "config.toml";
+  const Environment slurm{{"PATH", folder.path.string() + ":/usr/bin:/bin"},
+                          {"HOME", "/home/u"},
+                          {"CKPTD_CONFIG", config.string()},
+                          {"SLURM_CONF", (folder.path / "slurm.conf").string()}};
+  const auto with = [](Environment env, const Environment& more) {
+    for (const auto& [name, value] : more) {
+      env[name] = value;
+    }
+    return env;
+  };
+  const Path home = "/home/u/.local/state/ckptd";
+  CHECK(find_paths(slurm)->state_dir == home / "tiny");
+  CHECK_FALSE(find_paths(slurm)->beside());
+  auto paths = find_paths(with(slurm, {{"CKPTD_CLUSTER", "local"}}));
+  REQUIRE(paths);
+  CHECK(paths->state_dir == home / "local");
+  CHECK(paths->cluster == "local");
+  CHECK(paths->own_cluster == "tiny");
+  CHECK(paths->beside());
+  CHECK(find_paths(with(slurm, {{"CKPTD_CLUSTER", "tiny"}}))->state_dir == home / "tiny");
+  CHECK(find_paths(with(slurm, {{"CKPTD_CLUSTER", "a/b"}})).error().code == "cluster_name");
+
+  // A folder that a variable names is that of the machine's own cluster.
+  const Environment own = with(slurm, {{"CKPTD_STATE_DIR", "/own"}});
+  CHECK(find_paths(own)->state_dir == "/own");
+  CHECK(find_paths(with(own, {{"CKPTD_CLUSTER", "tiny"}}))->state_dir == "/own");
+  CHECK(find_paths(with(own, {{"CKPTD_CLUSTER", "local"}}))->state_dir == "/own/clusters/local");
+
+  // By wish of the variable or the file, local jobs are the machine's own.
+  for (const Environment& env : {slurm, own}) {
+    paths = find_paths(with(env, {{"CKPTD_SCHEDULER", "local"}, {"CKPTD_CLUSTER", "local"}}));
+    REQUIRE(paths);
+    CHECK_FALSE(paths->beside());
+    CHECK(paths->state_dir == find_paths(with(env, {{"CKPTD_SCHEDULER", "local"}}))->state_dir);
+  }
+  REQUIRE(write_file_atomically(config, "[scheduler]\nkind = \"local\"\n"));
+  CHECK(find_paths(slurm)->state_dir == home / "local");
+  CHECK(find_paths(with(slurm, {{"CKPTD_SCHEDULER", "slurm"}}))->state_dir == home / "tiny");
+  REQUIRE(remove_file(config));
+
+  // A daemon of another cluster can be talked to from here, but not started.
+  CHECK(check_cluster(slurm, *find_paths(slurm)));
+  const Environment other = with(slurm, {{"CKPTD_CLUSTER", "huge"}});
+  CHECK(find_paths(other)->state_dir == home / "huge");
+  CHECK(check_cluster(other, *find_paths(other)).error().code == "wrong_cluster");
+  const Environment here = with(slurm, {{"CKPTD_CLUSTER", "local"}});
+  CHECK(check_cluster(here, *find_paths(here)));
+
+  // Without slurm.conf the controller is asked only where it matters; here it does not answer.
+  REQUIRE(remove_file(folder.path / "slurm.conf"));
+  CHECK(find_paths(slurm).error().code == "cluster_unknown");
+  CHECK(find_paths(here)->state_dir == home / "local");
+  CHECK(find_paths(here)->beside());
+  CHECK(check_cluster(here, *find_paths(here)));
+  CHECK_FALSE(check_cluster(other, *find_paths(other)));
+
+  REQUIRE(write_file_atomically(folder.path / "slurm.conf", "ClusterName=local\n"));
+  CHECK(find_paths(slurm)->state_dir == home / "slurm-local"); // not that of local jobs
+}
+
+TEST_CASE("Slurm by wish without its commands is refused, not served by something else") {
+  const Environment env{{"PATH", "/nonexistent"},
+                        {"HOME", "/home/u"},
+                        {"CKPTD_SCHEDULER", "slurm"},
+                        {"SLURM_CONF", "/nonexistent"}};
+  CHECK(find_paths(env).error().code == "no_sbatch");
+}
+
+TEST_CASE("other places are those with an endpoint file") {
+  const Folder folder;
+  const auto make = [&](const Path& place) {
+    REQUIRE(make_directories(place, 0700));
+    REQUIRE(write_file_atomically(place / "endpoint.json", "{}"));
+  };
+  const Path state = folder.path / "ckptd";
+  Environment env{
+      {"HOME", "/home/u"}, {"PATH", "/nonexistent"}, {"XDG_STATE_HOME", folder.path.string()}};
+  make(state / "tiny");
+  make(state / "local");
+  REQUIRE(make_directories(state / "without", 0700));
+  auto others = other_places(env, *find_paths(env));
+  REQUIRE(others.size() == 1);
+  CHECK(others[0].cluster == "tiny");
+  CHECK(others[0].state_dir == state / "tiny");
+
+  env["CKPTD_STATE_DIR"] = (state / "tiny").string();
+  CHECK(other_places(env, *find_paths(env)).empty());
+  make(state / "tiny/clusters/huge");
+  others = other_places(env, *find_paths(env));
+  REQUIRE(others.size() == 1);
+  CHECK(others[0].cluster == "huge");
+  env["CKPTD_CLUSTER"] = "huge";
+  others = other_places(env, *find_paths(env));
+  REQUIRE(others.size() == 1);
+  CHECK(others[0].cluster == "local"); // the folder itself
+  CHECK(others[0].state_dir == state / "tiny");
+}
+
 TEST_CASE("endpoint.json comes back as it was") {
   const Folder folder;
   const Path file = folder.path / "endpoint.json";

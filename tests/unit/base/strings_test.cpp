@@ -38,4 +38,12 @@ TEST_CASE("sizes as people read them") {
 TEST_CASE("the nearest word, if it is near") {
   CHECK(nearest("stor.path", {"store.path", "api.tcp"}) == "store.path");
   CHECK(nearest("zzzzzz", {"store.path", "api.tcp"}).empty());
+  CHECK(nearest("tiem", {"time", "tmp"}) == "time"); // swapped letters are one slip
+  CHECK(nearest("sumbit", {"submit", "stop"}) == "submit");
+  CHECK(nearest("foo", {"logs", "ps", "stop"}).empty());
+  CHECK(nearest("lst", {"ls", "list-all-jobs"}) == "ls");
+  CHECK(nearest("x", {"ps", "ls"}).empty()); // half of it is no slip
+  CHECK(nearest("check", {"checkpoint", "cancel"}) == "checkpoint");
+  CHECK(nearest("sto", {"stop", "store", "ls"}) == "stop");
+  CHECK(nearest("co", {"config", "coordinators"}).empty());
 }

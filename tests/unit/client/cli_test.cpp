@@ -100,15 +100,53 @@ TEST_CASE("every verb of the contract is there, with help and --json") {
 TEST_CASE("wrong usage tells what to type") {
   CHECK(refusal({"sumbit"}).advice.find("ckpt submit") != std::string::npos);
   CHECK(refusal({"submit", "./a", "b"}).advice.find("-- before the program") != std::string::npos);
+  CHECK(refusal({"submit", "./sim", "-x"}).advice.find("-- before") != std::string::npos);
   CHECK(refusal({"ls", "--", "x"}).message.find("takes nothing behind --") != std::string::npos);
   CHECK(refusal({"show"}).message.find("JOB") != std::string::npos);
   CHECK(refusal({"ls", "--nonsense"}).advice.find("ckpt ls --help") != std::string::npos);
   CHECK(refusal({"daemon"}).cls == ErrorClass::usage);
-  const Error bare = refusal({"submit", "--time", "30", "--", "./a"});
-  CHECK(bare.message.find("--time") != std::string::npos);
+  const Error bare = refusal({"submit", "--total-time", "30", "--", "./a"});
+  CHECK(bare.message.find("--total-time") != std::string::npos);
   CHECK(bare.message.find("minutes") != std::string::npos);
   CHECK(refusal({"submit", "--keep", "0", "--", "a"}).message.find("--keep") != std::string::npos);
   CHECK(refusal({"submit", "--keep", "two", "--", "a"}).message.find("two") != std::string::npos);
+}
+
+TEST_CASE("what was meant is named only when it is near") {
+  const auto advice = [](const std::string& word) { return refusal({word}).advice; };
+  CHECK(advice("shwo") == "Did you mean `ckpt show`?");
+  CHECK(advice("check") == "Did you mean `ckpt checkpoint`?");
+  CHECK(advice("frobnicate") == "Type `ckpt --help` for the list.");
+  CHECK(advice("foo") == "Type `ckpt --help` for the list.");
+  const auto option = [](const std::string& word) {
+    const Error error = refusal({"submit", word, "1", "--", "./a"});
+    CHECK(error.message == "`ckpt submit` has no option " + word.substr(0, word.find('=')));
+    return error.advice;
+  };
+  CHECK(option("--evrey") == "Did you mean --every?");
+  CHECK(option("--tiem") == "Did you mean --time?");
+  CHECK(option("--array") == "Type `ckpt submit --help`.");
+  CHECK(option("--parition=debug") == "Did you mean --partition?");
+}
+
+TEST_CASE("a time limit is sbatch's own option: there a bare number is minutes") {
+  for (const char* limit : {"30", "1:30", "24:00:00", "1-12", "90m", "UNLIMITED", "0"}) {
+    CAPTURE(limit);
+    CHECK(parse({"submit", "-t", limit, "--", "./a"}));
+    CHECK(parse({"restart", "--time", limit, "j-1"}));
+  }
+  CHECK(refusal({"submit", "-t", "soon", "--", "./a"}).message.find("30:00") != std::string::npos);
+}
+
+TEST_CASE("a cluster can be named before and behind the verb") {
+  CHECK(parse({"ls"})->cluster.empty());
+  CHECK(parse({"--cluster", "local", "ls"})->cluster == "local");
+  CHECK(parse({"ls", "--cluster=tiny"})->cluster == "tiny");
+  CHECK(parse({"--cluster=a", "daemon", "start", "--cluster", "b"})->cluster == "b");
+  const auto alone = parse({"--cluster", "local"});
+  REQUIRE(alone);
+  CHECK_FALSE(alone->action);
+  CHECK(alone->text.find("submit") != std::string::npos);
 }
 
 TEST_CASE("sbatch's spellings are taken by submit and restart") {

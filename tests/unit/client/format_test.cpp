@@ -63,6 +63,22 @@ TEST_CASE("widths count characters, not bytes") {
   CHECK(shortened("größe", 5) == "größe");
 }
 
+TEST_CASE("a scheduler is named once") {
+  api::SchedulerView view;
+  view.kind = SchedulerKind::slurm;
+  view.version = "slurm 22.05.8";
+  CHECK(scheduler_text(view) == "slurm 22.05.8");
+  view.version = "22.05.8";
+  CHECK(scheduler_text(view) == "slurm 22.05.8");
+}
+
+TEST_CASE("commands in messages name the cluster where it is not the usual one") {
+  CHECK(in_cluster("type `ckpt ls`, or `ckpt show j-1`", "local") ==
+        "type `ckpt --cluster local ls`, or `ckpt --cluster local show j-1`");
+  CHECK(in_cluster("type `ckpt ls`", "") == "type `ckpt ls`");
+  CHECK(in_cluster("`ckpt --help`, ckpt ls, `ckpt`", "x") == "`ckpt --help`, ckpt ls, `ckpt`");
+}
+
 TEST_CASE("text is wrapped between words") {
   CHECK(wrapped("aaa bbb ccc", 7, 2) == "aaa bbb\n  ccc");
   CHECK(wrapped("one", 80, 2) == "one");

@@ -235,6 +235,20 @@ TEST_CASE("cancel ends what waits and what runs, and leaves nothing") {
   CHECK(is_over(world.scheduler.job(world.newest_allocation()).allocation.state));
 }
 
+TEST_CASE("cancel asked for while it is being stopped: it does not end up parked") {
+  World world;
+  const JobId job = world.submit();
+  world.pass(seconds{2});
+  ScriptedRunner runner = world.begin(job, world.newest_allocation());
+  REQUIRE(world.commands->stop(job, {}));
+  CHECK(world.state(job) == JobState::stopping);
+  REQUIRE(world.commands->cancel(job, {}));
+  runner.end(EndReason::stopped, {}, "stopped by the user"); // it was faster than the cancel
+  world.pass(minutes{1});
+  CHECK(world.state(job) == JobState::cancelled);
+  CHECK(is_over(world.scheduler.job(world.newest_allocation()).allocation.state));
+}
+
 TEST_CASE("attempts that make no progress park the job, with evidence") {
   World world;
   const JobId job = world.submit();

@@ -1,4 +1,3 @@
-#include "daemon/config.hpp"
 #include "daemon/owner.hpp"
 #include "daemon/registry/registry.hpp"
 #include "daemon/registry/schema.hpp"
@@ -183,25 +182,4 @@ TEST_CASE("one daemon a state folder") {
     first->release();
     CHECK(Ownership::take(folder.path(), self, clock, seconds{90})->epoch() == 2);
   }
-}
-
-TEST_CASE("configuration: precedence, and unknown keys with the nearest known one") {
-  const TempFolder folder;
-  const Path file = folder.path() / "config.toml";
-  CHECK(Config::load(file, {})->text("api.tcp") == "auto");
-  REQUIRE(write_file_atomically(file, "[store]\npath = \"/data\"\n[poll]\npending = \"5s\"\n"));
-  CHECK(Config::load(file, {})->text("store.path") == "/data");
-  CHECK(Config::load(file, {})->duration("poll.pending") == seconds{5});
-  const auto over = Config::load(file, {{"CKPTD_STORE", "/other"}});
-  CHECK(over->text("store.path") == "/other");
-  CHECK(over->all().at("store.path").origin == "CKPTD_STORE");
-  REQUIRE(write_file_atomically(file, "[stor]\npath = \"/data\"\n"));
-  const auto unknown = Config::load(file, {});
-  REQUIRE_FALSE(unknown);
-  CHECK(unknown.error().code == "config_unknown_key");
-  CHECK(unknown.error().advice.find("store.path") != std::string::npos);
-  REQUIRE(write_file_atomically(file, "[poll]\npending = \"5\"\n"));
-  CHECK(Config::load(file, {}).error().code == "config_value");
-  REQUIRE(write_file_atomically(file, "poll = [\n"));
-  CHECK(Config::load(file, {}).error().code == "config_syntax");
 }

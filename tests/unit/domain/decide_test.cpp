@@ -342,6 +342,36 @@ const std::vector<Row> kRows{
      },
      {ActionKind::transition},
      JobEventType::cancelled},
+    {"cancel, asked for while it was being stopped",
+     [](JobFacts& f) {
+       f.wishes.cancel = f.wishes.stop = true;
+       f.attempt->ended = EndReason::stopped;
+       set_state(f, AllocationState::completed);
+     },
+     {ActionKind::transition},
+     JobEventType::cancelled},
+    {"cancel, asked for while it was being stopped; its allocation is not over yet",
+     [](JobFacts& f) {
+       f.wishes.cancel = f.wishes.stop = true;
+       f.attempt->ended = EndReason::stopped;
+     },
+     {ActionKind::cancel_allocation}},
+    {"cancel, asked for in the instant it was parked",
+     [](JobFacts& f) {
+       f.wishes.cancel = true;
+       f.state = JobState::parked;
+       f.submission.reset();
+     },
+     {ActionKind::transition},
+     JobEventType::cancelled},
+    {"cancel, and its program ended by itself before that",
+     [](JobFacts& f) {
+       f.wishes.cancel = true;
+       f.attempt->ended = EndReason::completed;
+       set_state(f, AllocationState::completed);
+     },
+     {ActionKind::transition},
+     JobEventType::completed},
     {"a second allocation",
      [](JobFacts& f) { f.allocation.surplus = {SchedulerJobId{"13"}}; },
      {ActionKind::cancel_allocation, ActionKind::nothing}},

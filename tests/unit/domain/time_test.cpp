@@ -1,4 +1,4 @@
-#include "core/domain/time.hpp"
+#include "core/domain/time_limit.hpp"
 
 #include <doctest/doctest.h>
 
@@ -51,6 +51,38 @@ TEST_CASE("durations that could mean two things, or nothing, are refused with ad
   CHECK(bare.error().code == "bare_number");
   CHECK(bare.error().message.find("minutes to Slurm and seconds to DMTCP") != std::string::npos);
   CHECK(bare.error().advice == "write 30m or 30s");
+}
+
+TEST_CASE("a time limit is read as sbatch reads it") {
+  const std::pair<const char*, Duration> cases[] = {
+      {"60", minutes{60}},
+      {"1:30", minutes{1} + seconds{30}},
+      {"90:00", minutes{90}},
+      {"24:00:00", hours{24}},
+      {"1-12", hours{36}},
+      {"1-12:30", hours{36} + minutes{30}},
+      {"1-12:30:15", hours{36} + minutes{30} + seconds{15}},
+      {"UNLIMITED", kNoLimit},
+      {"infinite", kNoLimit},
+      {"-1", kNoLimit},
+      {"0", kNoLimit},
+      {"0:00", kNoLimit},
+      {"90s", seconds{90}},
+      {"1h30m", minutes{90}},
+  };
+  for (const auto& [text, expected] : cases) {
+    CAPTURE(text);
+    const auto parsed = parse_time_limit(text);
+    REQUIRE(parsed);
+    CHECK(*parsed == expected);
+  }
+  for (const char* text :
+       {"", ":30", "1:", "1:60", "1:2:3:4", "-2", "unlimite", "1 h", "9999999999"}) {
+    CAPTURE(text);
+    const auto parsed = parse_time_limit(text);
+    REQUIRE_FALSE(parsed);
+    CHECK(parsed.error().advice.find("30:00") != std::string::npos);
+  }
 }
 
 TEST_CASE("durations are written as they are read") {

@@ -1,4 +1,4 @@
-#include "daemon/config.hpp"
+#include "api/config.hpp"
 
 #include "core/base/strings.hpp"
 #include "core/domain/time.hpp"
@@ -8,7 +8,7 @@
 
 #include <array>
 
-namespace ckpt::daemon {
+namespace ckpt::api {
 namespace {
 
 enum class Kind { text, path, duration, scheduler, level };
@@ -17,24 +17,25 @@ struct Key {
   const char* name;
   Kind kind;
   const char* fallback;
-  const char* variable; ///< of the environment; or nullptr
+  const char* variable;   ///< of the environment; or nullptr
+  const char* unset = ""; ///< what applies where it is empty
 };
 
 constexpr std::array kKeys{
     Key{"store.path", Kind::path, "", "CKPTD_STORE"},
     Key{"scheduler.kind", Kind::scheduler, "auto", "CKPTD_SCHEDULER"},
-    Key{"api.socket", Kind::path, "", nullptr},
+    Key{"api.socket", Kind::path, "", nullptr, "in a folder of its own"},
     Key{"api.tcp", Kind::text, "auto", nullptr},
-    Key{"engine.dmtcp.root", Kind::path, "", "CKPT_DMTCP_ROOT"},
-    Key{"engine.criu.path", Kind::path, "", "CKPT_CRIU"},
+    Key{"engine.dmtcp.root", Kind::path, "", "CKPT_DMTCP_ROOT", "from PATH"},
+    Key{"engine.criu.path", Kind::path, "", "CKPT_CRIU", "from PATH"},
     Key{"daemon.autostart", Kind::text, "true", "CKPTD_AUTOSTART"},
     Key{"daemon.idle_exit", Kind::duration, "30m", nullptr},
     Key{"daemon.log_level", Kind::level, "info", nullptr},
     Key{"poll.journal", Kind::duration, "1s", nullptr},
     Key{"poll.lease", Kind::duration, "15s", nullptr},
-    Key{"poll.pending", Kind::duration, "", nullptr},   // by scheduler: 60s, local 2s
-    Key{"poll.running", Kind::duration, "", nullptr},   // by scheduler: 5m, local 10s
-    Key{"poll.after_act", Kind::duration, "", nullptr}, // by scheduler: 2s, local 200ms
+    Key{"poll.pending", Kind::duration, "", nullptr, "60s, local 2s"},
+    Key{"poll.running", Kind::duration, "", nullptr, "5m, local 10s"},
+    Key{"poll.after_act", Kind::duration, "", nullptr, "2s, local 200ms"},
     Key{"limits.lease", Kind::duration, "60s", nullptr},
     Key{"limits.absence", Kind::duration, "60s", nullptr},
     Key{"limits.submit_patience", Kind::duration, "90s", nullptr},
@@ -136,7 +137,7 @@ Status flatten(const toml::table& table, const std::string& prefix, const Path& 
 Result<Config> Config::load(const Path& file, const std::map<std::string, std::string>& env) {
   Config config;
   for (const Key& key : kKeys) {
-    config.settings_[key.name] = {key.fallback, "default"};
+    config.settings_[key.name] = {key.fallback, "default", key.unset};
   }
   const auto content = read_file(file);
   if (!content && content.error().code != "no_such_file") {
@@ -155,7 +156,7 @@ Result<Config> Config::load(const Path& file, const std::map<std::string, std::s
       return tl::unexpected(done.error());
     }
     for (const auto& [name, value] : flat) {
-      config.settings_[name] = {value, file.string()};
+      config.settings_[name] = {value, file.string(), config.settings_[name].unset};
     }
   }
   for (const Key& key : kKeys) {
@@ -166,7 +167,7 @@ Result<Config> Config::load(const Path& file, const std::map<std::string, std::s
     if (const Status fine = check(key, found->second, key.variable); !fine) {
       return tl::unexpected(fine.error());
     }
-    config.settings_[key.name] = {found->second, key.variable};
+    config.settings_[key.name] = {found->second, key.variable, key.unset};
   }
   return config;
 }
@@ -179,4 +180,4 @@ Duration Config::duration(const std::string& key) const {
   return parse_duration(text(key)).value_or(Duration{0});
 }
 
-} // namespace ckpt::daemon
+} // namespace ckpt::api

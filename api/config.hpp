@@ -8,15 +8,17 @@
 #include <string>
 #include <vector>
 
-namespace ckpt::daemon {
+namespace ckpt::api {
 
-/// A setting and where it came from ("default", "file", "CKPTD_STORE").
+/// A setting and where it came from: "default", the file, or the variable.
 struct Setting {
   std::string value;
   std::string origin;
+  std::string unset; ///< for people: what applies where the value is empty
 };
 
-/// The configuration: every known key with a value. Precedence: environment, file, default.
+/// The configuration: every known key with a value. Precedence: environment, file, default. The
+/// daemon heeds it; the client asks it where the daemon is and shows it.
 class Config {
 public:
   /// A file that is not there is an empty one. Codes (class usage): `config_syntax` (with the
@@ -31,4 +33,4 @@ private:
   std::map<std::string, Setting> settings_;
 };
 
-} // namespace ckpt::daemon
+} // namespace ckpt::api

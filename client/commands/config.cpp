@@ -1,0 +1,62 @@
+#include "api/config.hpp"
+
+#include "client/commands/commands.hpp"
+#include "client/commands/show_paths.hpp"
+
+namespace ckpt::client {
+namespace {
+
+std::string origin_of(const Session& session, const char* variable, const std::string& otherwise) {
+  return session.env_value(variable).empty() ? otherwise : variable;
+}
+
+/// What a daemon that starts now would heed.
+int show_config(Session& session) {
+  const auto paths = session.paths();
+  if (!paths) {
+    return session.fail(paths.error());
+  }
+  const auto config = api::Config::load(paths->config_file, session.env());
+  if (!config) {
+    return session.fail(config.error());
+  }
+  std::error_code error;
+  const bool there = std::filesystem::exists(paths->config_file, error);
+  std::vector<SettingLine> lines{
+      {"config",
+       paths->config_file.string(),
+       "",
+       origin_of(session, "CKPTD_CONFIG", "default") + (there ? "" : ", not there")},
+      {"cluster",
+       paths->cluster,
+       "",
+       session.cluster_is_chosen() ? "--cluster" : origin_of(session, "CKPTD_CLUSTER", "default")},
+      {"state", paths->state_dir.string(), "", origin_of(session, "CKPTD_STATE_DIR", "default")}};
+  for (const auto& [key, setting] : config->all()) {
+    lines.push_back({key, setting.value, setting.unset, setting.origin});
+    if (key == "store.path") {
+      const auto store = api::find_store(*config, session.env(), *paths);
+      lines.back().value = store.path.string();
+      lines.back().origin = store.origin;
+    }
+  }
+  for (SettingLine& line : lines) {
+    line.origin = line.origin == paths->config_file ? "file" : line.origin;
+  }
+  session.out().settings(lines);
+  if (const auto daemon = session.running_daemon()) {
+    session.say("the daemon that runs heeds what there was when it started; `ckpt daemon restart` "
+                "makes it read anew");
+  }
+  return 0;
+}
+
+} // namespace
+
+void add_config(Cli& cli) {
+  Verb verb = cli.verb("config", "Configuration");
+  verb.verb("show", "Each value, and where it comes from").runs(show_config);
+  verb.verb("paths", "The same as `ckpt paths`").runs(show_paths);
+}
+
+} // namespace ckpt::client
