@@ -63,13 +63,13 @@ class Job:
         self.env = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "CKPT_LOCAL_JOB_ID": "local-1",
                     "CKPT_LOCAL_STATE": str(folder / "state"), "CKPT_LEASE": "4s", "CKPT_LOOK_EVERY": "200ms", **env}
 
-    def start(self, restart_count, token="a1"):
+    def start(self, restart_count, token="a1", **env):
         return subprocess.Popen([BIN / "ckpt-runner", "run", "--job", self.folder, "--token", token],
-                                env={**self.env, "CKPT_LOCAL_RESTART_COUNT": str(restart_count)}, stdin=subprocess.DEVNULL,
+                                env={**self.env, "CKPT_LOCAL_RESTART_COUNT": str(restart_count), **env}, stdin=subprocess.DEVNULL,
                                 stderr=subprocess.PIPE, text=True)
 
-    def attempt(self, restart_count, timeout=60):
-        runner = self.start(restart_count)
+    def attempt(self, restart_count, timeout=60, **env):
+        runner = self.start(restart_count, **env)
         _, complaints = runner.communicate(timeout=timeout)
         return runner.returncode, complaints
 
@@ -217,3 +217,64 @@ def test_a_second_runner_with_the_same_claim_leaves(tmp_path):
     assert status == 85
     assert complaints
     assert not (job.folder / "attempts/2").exists()
+
+
+def test_a_result_that_did_not_reach_the_journal_is_the_jobs_result(tmp_path):
+    job = Job(tmp_path, "app", [write_program(tmp_path, "app"), "20"], 600, {})
+    assert job.attempt(0, CKPT_KILL_AT="end.decided")[0] == 137
+    assert "ended" not in job.kinds(1)
+    assert job.attempt(1)[0] == 7
+    assert "starting" not in job.kinds(2)
+    assert job.events(2)[-1]["exit_code"] == 7
+    assert job.output() == "".join(f"{i}\n" for i in range(20))
+
+
+def test_a_result_that_comes_after_a_newer_attempts_mark_does_not_count(tmp_path):
+    job = Job(tmp_path, "app", [write_program(tmp_path, "app"), "20"], 600, {})
+    runner = job.start(0)
+    wait_until(lambda: (job.cwd / "out").exists() and job.output(), 60, "some output")
+    # What a newer attempt on another node writes when this one seems dead.
+    (job.folder / "attempts/1.fate").write_text(json.dumps({"kind": "superseded", "by": 2, "at": "2026-01-01T00:00:00.000Z"}))
+    runner.communicate(timeout=60)
+    assert runner.returncode == 85
+    assert job.events(1)[-1]["end_reason"] == "fenced"
+    assert "exit_code" not in job.events(1)[-1]
+    assert job.attempt(1)[0] == 7
+    assert "program_started" in job.kinds(2)
+    assert job.output() == "".join(f"{i}\n" for i in range(20))
+
+
+@pytest.mark.parametrize("engine,env", engine_parameters())
+def test_a_complete_set_without_its_seal_is_sealed_by_the_next_attempt(tmp_path, engine, env):
+    job = Job(tmp_path, engine, [write_program(tmp_path, engine), "60"], 600, env, every_seconds=2)
+    assert job.attempt(0, CKPT_KILL_AT="seal.drafted")[0] == 137
+    assert "checkpoint_sealed" not in job.kinds(1)
+    assert not list(job.folder.glob("generations/*/manifest.json"))
+    status, complaints = job.attempt(1)
+    assert status == 7, complaints
+    assert job.output() == "".join(f"{i}\n" for i in range(60))
+    events = job.events(2)
+    sealed = [event for event in events if event["kind"] == "checkpoint_sealed"][0]
+    assert (sealed["generation"], sealed["code"]) == ("g1", "left_over")
+    assert "attempt 1" in sealed["reason"]
+    assert [event["generation"] for event in events if event["kind"] == "program_restarted"] == ["g1"]
+
+
+@pytest.mark.parametrize("engine,env", engine_parameters())
+def test_a_set_that_may_be_torn_is_not_sealed_and_its_images_go(tmp_path, engine, env):
+    """Killed once before the proof of completeness was written, and once after it, but then an image lost its last byte."""
+    job = Job(tmp_path, engine, [write_program(tmp_path, engine), "60"], 600, env, every_seconds=2, compress="none")
+    assert job.attempt(0, CKPT_KILL_AT="seal.draft")[0] == 137
+    assert job.attempt(1, CKPT_KILL_AT="seal.drafted")[0] == 137
+    assert "checkpoint_sealed" not in job.kinds(2)
+    wait_until(lambda: not list(job.folder.glob("attempts/1/images/*")), 1, "the first attempt's images are gone")
+    largest = max((path for path in job.folder.glob("attempts/2/images/**/*") if path.is_file()), key=lambda path: path.stat().st_size)
+    os.truncate(largest, largest.stat().st_size - 1)
+    status, complaints = job.attempt(2)
+    assert status == 7, complaints
+    if engine != "app":  # from the beginning, a program that saves itself finds its newest file and goes on from there
+        assert job.output() == "".join(f"{i}\n" for i in range(60))
+    assert "program_started" in job.kinds(3)
+    failed = [event for event in job.events(3) if event["kind"] == "checkpoint_failed"]
+    assert [event["code"] for event in failed] == ["image_changed"]
+    assert not list(job.folder.glob("attempts/2/images/*"))
