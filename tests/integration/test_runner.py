@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -278,3 +279,19 @@ def test_a_set_that_may_be_torn_is_not_sealed_and_its_images_go(tmp_path, engine
     failed = [event for event in job.events(3) if event["kind"] == "checkpoint_failed"]
     assert [event["code"] for event in failed] == ["image_changed"]
     assert not list(job.folder.glob("attempts/2/images/*"))
+
+
+@pytest.mark.parametrize("fault,told", [("done_timed_out", "requeue_done"), ("timed_out", "requeue_failed")])
+def test_a_requeue_that_got_no_answer_is_told_as_what_it_was(tmp_path, fault, told):
+    """Under a scripted Slurm: the client of the requeue fails; whether Slurm heard it shows in its count."""
+    fake = tmp_path / "slurm"
+    fake.mkdir()
+    allocation = {"JobArrayID": "7", "State": "RUNNING", "EndTime": str(int(time.time()) + 16), "TimeLimit": "1:00:00"}
+    (fake / "state.json").write_text(json.dumps({"kill_wait": 5, "jobs": [allocation], "faults": {"scontrol requeue": fault}}))
+    job = Job(tmp_path, "app", [write_program(tmp_path, "app"), "600"], 3600, {}, lead_seconds=10)
+    del job.env["CKPT_LOCAL_JOB_ID"]
+    clients = pathlib.Path(__file__).resolve().parent.parent / "fakes/slurm-bin"
+    status, complaints = job.attempt(0, SLURM_JOB_ID="7", PATH=f"{clients}:/usr/bin:/bin", FAKE_SLURM_DIR=str(fake))
+    assert status == 85, complaints
+    assert [kind for kind in job.kinds(1) if kind in ("requeue_done", "requeue_failed")] == [told], job.events(1)
+    assert job.events(1)[-2]["end_reason"] == "walltime"
