@@ -37,15 +37,25 @@ std::int64_t modified_ns(const struct stat& info) {
   return info.st_mtim.tv_sec * kSecond + info.st_mtim.tv_nsec;
 }
 
-/// fsync, and what the file is then.
+/// fsync, and what the file is then. Opened again for that: a network filesystem's client has the
+/// server's own time of the file only after it has opened it anew.
 Status settle(const Path& path, StoredFile& file, std::int64_t& modified) {
+  {
+    const auto written = open_regular(path);
+    if (!written) {
+      return tl::unexpected(written.error());
+    }
+    if (::fsync(written->get()) != 0) {
+      return tl::unexpected(errno_error(errno, "cannot sync", path));
+    }
+  }
   const auto fd = open_regular(path);
   if (!fd) {
     return tl::unexpected(fd.error());
   }
   struct stat info {};
-  if (::fsync(fd->get()) != 0 || ::fstat(fd->get(), &info) != 0) {
-    return tl::unexpected(errno_error(errno, "cannot sync", path));
+  if (::fstat(fd->get(), &info) != 0) {
+    return tl::unexpected(errno_error(errno, "cannot look at", path));
   }
   file.raw_bytes = file.stored_bytes = static_cast<std::uint64_t>(info.st_size);
   modified = modified_ns(info);
