@@ -1,6 +1,7 @@
 #include "core/base/kill_point.hpp"
 #include "core/base/log.hpp"
 #include "core/base/strings.hpp"
+#include "core/store/fate.hpp"
 #include "daemon/reconciler.hpp"
 
 #include <algorithm>
@@ -291,6 +292,25 @@ void Reconciler::mark_lost(LiveJob& job, const Action& action) {
   event.kind = JobEventKind::attempt_lost;
   event.attempt = job.model.newest_attempt()->n;
   event.reason = std::string(word(reason)) + ": " + action.reason;
+  // First so that no result can come any more; if one was faster, the job has it.
+  const store::Fate wish{.kind = store::FateKind::given_up,
+                         .by = {},
+                         .reason = event.reason,
+                         .exit_code = {},
+                         .signal = {},
+                         .at = wall()};
+  const auto fate = store::decide_fate(job.folder, *event.attempt, wish);
+  if (!fate) {
+    job.waits_for = fate.error().message;
+    return;
+  }
+  if (fate->kind == store::FateKind::result) {
+    Change change;
+    take_result(job.model, *event.attempt, *fate, change);
+    commit(job, change);
+    return;
+  }
+  kill_point("lost.given_up");
   event.by = "daemon";
   record(job, event);
 }

@@ -11,6 +11,10 @@
 #include <map>
 #include <memory>
 
+namespace ckpt::store {
+struct Fate;
+}
+
 namespace ckpt::daemon {
 
 struct PollTimes {
@@ -116,6 +120,8 @@ private:
   // recovery (recovery.cpp)
   Status recover_job(JobId id, bool rebuild);
   Result<bool> catch_up(JobModel& model, const store::JobFolder& folder, bool rebuild);
+  static void
+  take_result(JobModel& model, AttemptId attempt, const store::Fate& result, Change& change);
   Status reconcile_generations(JobModel& model, const store::JobFolder& folder, Change& change);
 
   MonoTime now() const { return ports_.clock.monotonic(); }

@@ -1,5 +1,6 @@
 #include "core/base/log.hpp"
 #include "core/domain/machines.hpp"
+#include "core/store/fate.hpp"
 #include "core/store/generations.hpp"
 #include "daemon/reconciler.hpp"
 
@@ -126,6 +127,11 @@ Reconciler::catch_up(JobModel& model, const store::JobFolder& folder, bool from_
         apply(model, n, event, change);
       }
       model.attempt(n)->position = events->position;
+      const auto fate = row.live() ? store::read_fate(folder, n)
+                                   : Result<std::optional<store::Fate>>(std::nullopt);
+      if (fate && *fate && (*fate)->kind == store::FateKind::result) {
+        take_result(model, n, **fate, change);
+      }
     }
     if (from_files) {
       // The journal of a lost attempt does not know that it was lost: once more, by job.jsonl.
@@ -145,6 +151,16 @@ Reconciler::catch_up(JobModel& model, const store::JobFolder& folder, bool from_
     return tl::unexpected(done.error());
   }
   return true;
+}
+
+/// The runner died between its result and the line in its journal: that line as it was to be.
+void Reconciler::take_result(JobModel& model,
+                             AttemptId attempt,
+                             const store::Fate& result,
+                             Change& change) {
+  store::AttemptEvent end = store::end_by_fate(result);
+  end.number = model.attempt(attempt)->position.next_number;
+  apply(model, attempt, end, change);
 }
 
 /// A manifest that is there wins over rows and journals.

@@ -1,10 +1,12 @@
-// Invariant: a generation is either sealed, or marked failed with its images gone. What the engine
+// Invariant: a generation is either sealed, or marked failed with its images gone, or, at the very
+// end of an attempt, complete and left to the next one (left_over.hpp). What the engine
 // said is not believed: the seal reads every byte.
 #include "runner/checkpointer.hpp"
 
 #include "core/base/clock.hpp"
 #include "core/base/log.hpp"
 #include "core/base/strings.hpp"
+#include "runner/left_over.hpp"
 
 #include <sys/stat.h>
 
@@ -101,7 +103,7 @@ CheckpointOutcome Checkpointer::take_once(engine::Session& session,
              .generation = *number,
              .time = images->frozen_at,
              .blocked = images->blocked});
-    sealed = seal(*images, std::move(draft));
+    sealed = seal(*images, std::move(draft), wish);
   } else {
     sealed = tl::unexpected<Error>(images.error());
   }
@@ -115,6 +117,15 @@ CheckpointOutcome Checkpointer::take_once(engine::Session& session,
     return {*number, *sealed, std::nullopt};
   }
   const Error& error = sealed.error();
+  if (const auto left = generations_.left_over(*number);
+      error.code == "interrupted" && left && *left) {
+    report_({.kind = store::AttemptEventKind::checkpoint_failed,
+             .code = "left_over",
+             .reason = "complete and on the disk, but there was no time for the seal: the next "
+                       "attempt puts it there",
+             .generation = *number});
+    return {*number, std::nullopt, error};
+  }
   report_({.kind = store::AttemptEventKind::checkpoint_failed,
            .code = error.code,
            .reason = error.message,
@@ -122,7 +133,8 @@ CheckpointOutcome Checkpointer::take_once(engine::Session& session,
   if (auto marked = generations_.mark_failed(*number, error.message); !marked) {
     log::warning("failed generation not marked: " + marked.error().message);
   }
-  remove_unsealed_images();
+  // Only between checkpoints, on the engine's thread: nothing is being written.
+  remove_unsealed_images(setting_.folder, setting_.attempt);
   return {*number, std::nullopt, error};
 }
 
@@ -153,7 +165,9 @@ Status Checkpointer::capture(const CheckpointWish& wish, Manifest& draft) const 
   return {};
 }
 
-Result<Manifest> Checkpointer::seal(const engine::CheckpointImages& images, Manifest draft) const {
+Result<Manifest> Checkpointer::seal(const engine::CheckpointImages& images,
+                                    Manifest draft,
+                                    const CheckpointWish& wish) const {
   const auto spec = setting_.folder.read_spec();
   if (!spec) {
     return tl::unexpected<Error>(spec.error());
@@ -166,35 +180,9 @@ Result<Manifest> Checkpointer::seal(const engine::CheckpointImages& images, Mani
     file.path = image.lexically_relative(setting_.folder.path()).string();
     draft.images.push_back(std::move(file));
   }
-  return generations_.seal(std::move(draft));
-}
-
-// Only between checkpoints, on the engine's thread: nothing is being written.
-void Checkpointer::remove_unsealed_images() const {
-  const Path images = setting_.folder.attempt(setting_.attempt).images();
-  std::set<Path> sealed;
-  const auto known = generations_.list();
-  if (!known) {
-    return; // without the seals there is no telling what may go
-  }
-  for (const store::GenerationOnDisk& generation : *known) {
-    if (!generation.manifest) {
-      continue;
-    }
-    for (const StoredFile& file : generation.manifest->images) {
-      const Path path = setting_.folder.path() / file.path;
-      const Path below = path.lexically_relative(images);
-      if (!below.empty()) {
-        sealed.insert(images / *below.begin());
-      }
-    }
-  }
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(images, ignored)) {
-    if (!sealed.contains(entry.path())) {
-      std::ignore = remove_tree(entry.path());
-    }
-  }
+  return generations_.seal(std::move(draft), [&](std::uint64_t, std::uint64_t) {
+    return wish.leave_unsealed == nullptr || !*wish.leave_unsealed;
+  });
 }
 
 } // namespace ckpt::runner

@@ -28,6 +28,9 @@ struct CheckpointWish {
   Policy policy;
   Duration run_before{0};           ///< run time of the job up to now
   std::uint64_t expected_bytes = 0; ///< size of the newest generation; 0: unknown
+  /// Becomes true when there is no time left for the seal of a complete set: it is then left as it
+  /// is, to the next attempt. May be null.
+  const std::atomic<bool>* leave_unsealed = nullptr;
 };
 
 /// How it went. Exactly one of the two is set.
@@ -56,8 +59,8 @@ private:
                               const std::atomic<Trigger>& trigger);
   Status check_space(engine::Session& session, const CheckpointWish& wish) const;
   Status capture(const CheckpointWish& wish, Manifest& draft) const;
-  Result<Manifest> seal(const engine::CheckpointImages& images, Manifest draft) const;
-  void remove_unsealed_images() const;
+  Result<Manifest>
+  seal(const engine::CheckpointImages& images, Manifest draft, const CheckpointWish& wish) const;
 
   CheckpointSetting setting_;
   Report report_;

@@ -2,6 +2,7 @@
 
 #include "core/base/log.hpp"
 #include "core/base/process.hpp"
+#include "core/store/fate.hpp"
 #include "core/store/journal.hpp"
 #include "runner/program.hpp"
 
@@ -12,7 +13,11 @@
 namespace ckpt::runner {
 namespace {
 
-bool has_ended(const store::AttemptFolder& attempt) {
+bool has_ended(const store::JobFolder& folder, const store::AttemptFolder& attempt) {
+  const auto fate = store::read_fate(folder, attempt.id());
+  if (fate && *fate && (*fate)->kind == store::FateKind::result) {
+    return true; // its program is gone; the journal's last line may never come
+  }
   const auto batch = store::read_attempt_events(attempt.journal());
   return batch && std::any_of(batch->events.begin(), batch->events.end(), [](const auto& event) {
            return event.kind == store::AttemptEventKind::ended;
@@ -87,7 +92,7 @@ bool wait_for_predecessors(const Context& context,
     }
     const store::AttemptFolder attempt = context.folder().attempt(claim.attempt);
     LeaseWatch watch(attempt);
-    while (!has_ended(attempt) && !is_dead_here(claim) &&
+    while (!has_ended(context.folder(), attempt) && !is_dead_here(claim) &&
            !watch.ran_out(clock.monotonic(), context.lease)) {
       if (give_up()) {
         return false;

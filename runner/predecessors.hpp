@@ -8,10 +8,10 @@
 
 namespace ckpt::runner {
 
-/// Blocks until no earlier attempt can run its program any more: each has its `ended` event, or is
-/// provably dead on this host and boot, or its lease was seen unchanged for L on our monotonic
-/// clock. Then ends what earlier attempts left on this host. `report` hears once why it waits;
-/// `give_up` ends it early (false).
+/// Blocks until no earlier attempt can run its program any more: each has its `ended` event or a
+/// result, or is provably dead on this host and boot, or its lease was seen unchanged for L on our
+/// monotonic clock. Then ends what earlier attempts left on this host. `report` hears once why it
+/// waits; `give_up` ends it early (false).
 bool wait_for_predecessors(const Context& context,
                            AttemptId ours,
                            Clock& clock,

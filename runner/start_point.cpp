@@ -1,6 +1,7 @@
 #include "runner/start_point.hpp"
 
 #include "core/domain/protocol.hpp"
+#include "core/store/fate.hpp"
 #include "core/store/journal.hpp"
 
 #include <algorithm>
@@ -108,6 +109,20 @@ std::optional<EarlierAttempt> finished_attempt(const std::vector<EarlierAttempt>
   return found ? std::optional(counted[*found]) : std::nullopt;
 }
 
+Result<std::vector<Manifest>> good_generations(const store::Generations& generations) {
+  const auto all = generations.list();
+  if (!all) {
+    return tl::unexpected<Error>(all.error());
+  }
+  std::vector<Manifest> good;
+  for (const store::GenerationOnDisk& generation : *all) {
+    if (generation.manifest && generation.tombstone.empty() && generation.corruption.empty()) {
+      good.push_back(*generation.manifest);
+    }
+  }
+  return good;
+}
+
 std::vector<EarlierAttempt> read_earlier_attempts(const store::JobFolder& folder,
                                                   AttemptId before) {
   std::vector<EarlierAttempt> attempts;
@@ -134,6 +149,17 @@ std::vector<EarlierAttempt> read_earlier_attempts(const store::JobFolder& folder
       }
       attempt.sealed_any = attempt.sealed_any || event.kind == Kind::checkpoint_sealed;
       attempt.program_time = started_at ? event.at - *started_at : Duration{0};
+    }
+    // The journal of a result's writer may end before it: the fate was there first. Another fate
+    // than a result leaves none.
+    if (const auto fate = store::read_fate(folder, attempt.id); fate && *fate) {
+      const bool result = (*fate)->kind == store::FateKind::result;
+      attempt.result =
+          result ? std::optional(ExitStatus{(*fate)->exit_code, (*fate)->signal}) : std::nullopt;
+      if (result) {
+        attempt.ended = true;
+        attempt.end_reason = store::end_by_fate(**fate).end_reason;
+      }
     }
     attempt.program_ran = marked && !(attempt.ended && !started_at);
     attempts.push_back(attempt);

@@ -2,6 +2,7 @@
 
 #include "core/base/process.hpp"
 #include "core/domain/generation.hpp"
+#include "core/store/generations.hpp"
 #include "core/store/job_folder.hpp"
 
 #include <optional>
@@ -38,7 +39,10 @@ std::optional<std::string> loop_guard(const std::vector<EarlierAttempt>& attempt
 std::optional<EarlierAttempt> finished_attempt(const std::vector<EarlierAttempt>& attempts,
                                                std::int64_t floor);
 
-/// Reads all earlier journals. What cannot be read counts as not having run.
+/// The manifests of all that can be started from.
+Result<std::vector<Manifest>> good_generations(const store::Generations& generations);
+
+/// Reads all earlier journals and fates. What cannot be read counts as not having run.
 std::vector<EarlierAttempt> read_earlier_attempts(const store::JobFolder& folder, AttemptId before);
 
 } // namespace ckpt::runner

@@ -90,6 +90,7 @@ private:
   Result<std::unique_ptr<engine::Session>> launch_fresh();
   Status choose_engine_for(const Manifest* manifest);
   Status mark_start(std::optional<GenerationId> from);
+  tl::unexpected<Error> already_finished(AttemptId by, const ExitStatus& result);
   engine::LaunchRequest launch_request() const;
   void on_started(Result<std::unique_ptr<engine::Session>> started);
   void on_start_failed(const Error& error);
@@ -116,8 +117,11 @@ private:
   void on_root_ended(const ExitStatus& status);
   void begin_end(Ending ending);
   void finish_end();
-  void clean_up_after_success();
+  bool write_end();
+  bool decide_result(TimePoint ended_at);
+  void clean_up();
   void requeue();
+  bool was_requeued() const;
   void take_wait_away();
   bool may_requeue(std::string& why_not) const;
 
@@ -160,6 +164,7 @@ private:
   std::atomic<Trigger> trigger_{Trigger::interval};
   std::atomic<bool> checkpoint_wanted_{false}; ///< the tidy worker gives way
   std::atomic<bool> give_up_start_{false};
+  std::atomic<bool> leave_unsealed_{false};  ///< see CheckpointWish
   std::vector<store::Order> waiting_orders_; ///< came while a checkpoint was written
   std::int64_t next_order_ = 1;
   std::int64_t daemon_epoch_ = 0;

@@ -81,7 +81,7 @@ void Supervisor::take_checkpoint(Trigger trigger,
   in_flight_ = InFlight{std::move(orders), std::move(then_end), now()};
   trigger_ = trigger;
   checkpoint_wanted_ = true; // a compression in the background stops
-  CheckpointWish wish{generation, policy_, run_before_ + now(), newest_bytes_};
+  CheckpointWish wish{generation, policy_, run_before_ + now(), newest_bytes_, &leave_unsealed_};
   engine_worker_->run(
       [this, wish = std::move(wish)] { return checkpointer_->take(*session_, wish, trigger_); },
       [this](const CheckpointOutcome& outcome) { on_checkpoint(outcome); });

@@ -1,6 +1,8 @@
 // How an attempt ends: by the program itself, at walltime, by TERM, by order; and how the next one
 // is asked for.
+#include "core/base/kill_point.hpp"
 #include "core/base/log.hpp"
+#include "core/store/fate.hpp"
 #include "runner/start_now.hpp"
 #include "runner/supervisor.hpp"
 
@@ -80,7 +82,8 @@ void Supervisor::consider_term() {
     return;
   }
   if (left <= Duration{0}) {
-    begin_end(ending); // the set may be complete without its seal: the next claimant looks
+    leave_unsealed_ = true; // if the set is complete: the next claimant seals it
+    begin_end(ending);
   }
 }
 
@@ -187,24 +190,11 @@ void Supervisor::finish_end() {
         return numbers;
       }(),
       "the attempt has ended");
-  store::AttemptEvent event{.kind = Kind::ended, .reason = ending_->detail};
-  event.end_reason = ending_->reason;
-  if (ending_->program) {
-    event.exit_code = ending_->program->code;
-    event.signal = ending_->program->signal;
-    exit_status_ = ending_->program->shell_status();
-  }
-  // Fenced: the journal is still ours alone, but the next attempt does not wait for it.
-  bool written = journal(event);
-  constexpr int kTries = 20;
-  for (int tries = 1; !written && tries < kTries; ++tries) {
-    clock_.sleep_for(milliseconds{500});
-    written = journal(event);
-  }
+  const bool written = write_end();
   session_.reset();
   lease_.reset();
-  if (written && ending_->program && ending_->program->success()) {
-    clean_up_after_success();
+  if (written && (ending_->program || ending_->reason == EndReason::cancelled)) {
+    clean_up();
   }
   if (ending_->requeue && written) {
     requeue();
@@ -214,15 +204,73 @@ void Supervisor::finish_end() {
   }
 }
 
-// Only now that the result is on the disk: until then the generations are what the job has.
-void Supervisor::clean_up_after_success() {
-  checkpoint_wanted_ = true;
-  tidy_worker_.reset(); // waits for a compression to stop
-  for (const store::AttemptEvent& event :
-       tidy_.prune(policy_, JobPhase::succeeded, attempts_until_now())) {
-    journal(event);
+// The store may hang for a while: until it answers there is no end.
+bool Supervisor::write_end() {
+  constexpr int kTries = 20;
+  const TimePoint ended_at = clock_.now();
+  bool decided = false;
+  for (int tries = 1; tries <= kTries; ++tries) {
+    if (tries > 1) {
+      clock_.sleep_for(milliseconds{500});
+    }
+    decided = decided || !ending_->program || decide_result(ended_at);
+    if (!decided) {
+      continue;
+    }
+    kill_point("end.decided");
+    store::AttemptEvent event{.kind = Kind::ended, .reason = ending_->detail};
+    event.end_reason = ending_->reason;
+    if (ending_->program) {
+      event.exit_code = ending_->program->code;
+      event.signal = ending_->program->signal;
+      exit_status_ = ending_->program->shell_status();
+    }
+    if (journal(event)) {
+      return true;
+    }
   }
-  std::ignore = remove_tree(tmpdir_);
+  return false;
+}
+
+// Rule 4 of the protocol: the result is there before its line in the journal, and only if no newer
+// attempt was faster. False: not known, try again.
+bool Supervisor::decide_result(TimePoint ended_at) {
+  const store::Fate wish{.kind = store::FateKind::result,
+                         .by = {},
+                         .reason = ending_->detail,
+                         .exit_code = ending_->program->code,
+                         .signal = ending_->program->signal,
+                         .at = ended_at};
+  const auto fate = store::decide_fate(folder_, claim_.attempt, wish);
+  if (!fate) {
+    log::error("the result was not written: " + fate.error().message);
+    return false;
+  }
+  if (fate->kind != store::FateKind::result) {
+    log::warning("the program has ended (" + ending_->program->describe() +
+                 "), which does not count any more: " + fate->reason);
+    ending_ = Ending{EndReason::fenced,
+                     "its result came too late: " + fate->reason,
+                     false,
+                     {},
+                     ending_->exclude_node};
+  }
+  return true;
+}
+
+// Only now that the result is on the disk: until then the generations are what the job has.
+void Supervisor::clean_up() {
+  if (ending_->program && ending_->program->success()) {
+    checkpoint_wanted_ = true;
+    tidy_worker_.reset(); // waits for a compression to stop
+    for (const store::AttemptEvent& event :
+         tidy_.prune(policy_, JobPhase::succeeded, attempts_until_now())) {
+      journal(event);
+    }
+  }
+  if (!tmpdir_.empty()) {
+    std::ignore = remove_tree(tmpdir_); // no attempt follows
+  }
 }
 
 void Supervisor::requeue() {
@@ -238,10 +286,17 @@ void Supervisor::requeue() {
     return;
   }
   const auto requeued = scheduler_->requeue(context_.scheduler_job_id);
-  journal(requeued ? store::AttemptEvent{.kind = Kind::requeue_done}
-                   : store::AttemptEvent{.kind = Kind::requeue_failed,
-                                         .reason = requeued.error().message});
+  journal(requeued || was_requeued() ? store::AttemptEvent{.kind = Kind::requeue_done}
+                                     : store::AttemptEvent{.kind = Kind::requeue_failed,
+                                                           .reason = requeued.error().message});
   take_wait_away();
+}
+
+// A client that failed may have been heard all the same: it timed out, or the requeue's own TERM
+// and KILL were faster than its answer.
+bool Supervisor::was_requeued() const {
+  const auto found = scheduler_->look_up({context_.scheduler_job_id});
+  return found && !found->empty() && found->front().restart_count > context_.restart_count;
 }
 
 // Where Slurm ends all of the job's processes with the batch script, only what is asked for now

@@ -1,10 +1,13 @@
 // From the claim to a running program: which generation, which engine, launch or restart, and
 // falling back when one turns out bad.
+#include "core/base/kill_point.hpp"
 #include "core/base/log.hpp"
 #include "core/base/strings.hpp"
 #include "core/domain/protocol.hpp"
 #include "core/store/coordinator.hpp"
+#include "core/store/fate.hpp"
 #include "core/store/initial_lengths.hpp"
+#include "runner/left_over.hpp"
 #include "runner/predecessors.hpp"
 #include "runner/supervisor.hpp"
 
@@ -55,36 +58,34 @@ Result<std::unique_ptr<engine::Session>> Supervisor::start_on_worker() {
   tmpdir_ = *tmpdir;
 
   const auto wish = folder_.read_start(claim_.token);
-  const auto on_disk = generations_.list();
-  if (!wish || !on_disk) {
-    return tl::unexpected<Error>(wish ? on_disk.error() : wish.error());
-  }
-  std::vector<Manifest> sealed;
-  for (const store::GenerationOnDisk& generation : *on_disk) {
-    if (generation.manifest && generation.tombstone.empty() && generation.corruption.empty()) {
-      sealed.push_back(*generation.manifest);
-    }
+  if (!wish) {
+    return tl::unexpected<Error>(wish.error());
   }
   const store::StartWish start = wish->value_or(store::StartWish{});
   if (const auto finished = finished_attempt(earlier_, start.attempt_floor)) {
-    finished_before_ = finished->result;
-    return fail(ErrorClass::conflict,
-                "already_finished",
-                "attempt " + finished->id.str() +
-                    " has finished the program already: " + finished->result->describe());
+    return already_finished(finished->id, *finished->result);
+  }
+  for (store::AttemptEvent& event : seal_left_overs(
+           folder_, earlier_, claim_.attempt, [this] { return give_up_start_.load(); })) {
+    report(std::move(event));
+  }
+  const auto sealed = good_generations(generations_);
+  if (!sealed) {
+    return tl::unexpected<Error>(sealed.error());
   }
   const bool wish_is_served =
       std::any_of(earlier_.begin(), earlier_.end(), [&](const EarlierAttempt& attempt) {
         return attempt.program_ran && attempt.id.value > start.attempt_floor;
       });
   const auto order =
-      start_order(sealed, earlier_, wish_is_served ? std::nullopt : start.generation);
+      start_order(*sealed, earlier_, wish_is_served ? std::nullopt : start.generation);
   for (const GenerationId id : order) {
     const auto manifest =
-        std::find_if(sealed.begin(), sealed.end(), [&](const Manifest& m) { return m.id == id; });
+        std::find_if(sealed->begin(), sealed->end(), [&](const Manifest& m) { return m.id == id; });
     auto session = restart_from(*manifest);
     if (session || session.error().code == "interrupted" || session.error().code == "fenced" ||
-        session.error().code == "node_refused" || session.error().cls == ErrorClass::unusable) {
+        session.error().code == "already_finished" || session.error().code == "node_refused" ||
+        session.error().cls == ErrorClass::unusable) {
       return session;
     }
     report({.kind = Kind::restart_failed,
@@ -100,6 +101,13 @@ Result<std::unique_ptr<engine::Session>> Supervisor::start_on_worker() {
                 "`ckpt verify` tells which are good; `ckpt logs --runner` has the details");
   }
   return launch_fresh();
+}
+
+tl::unexpected<Error> Supervisor::already_finished(AttemptId by, const ExitStatus& result) {
+  finished_before_ = result;
+  return fail(ErrorClass::conflict,
+              "already_finished",
+              "attempt " + by.str() + " has finished the program already: " + result.describe());
 }
 
 Status Supervisor::choose_engine_for(const Manifest* manifest) {
@@ -124,9 +132,26 @@ Status Supervisor::choose_engine_for(const Manifest* manifest) {
   return version ? Status{} : Status(tl::unexpected<Error>(version.error()));
 }
 
-// Rules 3, 4 and 6 of the protocol: the mark is on the disk, then everything that may forbid the
-// start is read (again).
+// Rules 3, 4 and 6 of the protocol: older attempts can get no result any more, the mark is on the
+// disk, then everything that may forbid the start is read (again).
 Status Supervisor::mark_start(std::optional<GenerationId> from) {
+  const auto fates = store::supersede_older(folder_, claim_.attempt);
+  if (!fates) {
+    return tl::unexpected<Error>(fates.error());
+  }
+  const auto wish = folder_.read_start(claim_.token);
+  if (!wish) {
+    return tl::unexpected<Error>(wish.error());
+  }
+  const std::int64_t floor = wish->value_or(store::StartWish{}).attempt_floor;
+  for (std::size_t i = 0; i < fates->size(); ++i) {
+    const store::Fate& fate = (*fates)[i];
+    if (fate.kind == store::FateKind::result && static_cast<std::int64_t>(i) >= floor) {
+      return already_finished(AttemptId{static_cast<std::int64_t>(i) + 1},
+                              {fate.exit_code, fate.signal});
+    }
+  }
+  kill_point("start.superseded");
   const auto marked = journal_from_worker({.kind = Kind::starting,
                                            .reason = passed_over_,
                                            .generation = from,
@@ -138,11 +163,6 @@ Status Supervisor::mark_start(std::optional<GenerationId> from) {
   protocol::StartView view;
   view.token_revoked = folder_.is_revoked(claim_.token);
   view.newer_claim = !claims || claims->empty() || claims->back().attempt != claim_.attempt;
-  const auto wish = folder_.read_start(claim_.token);
-  const store::StartWish start = wish ? wish->value_or(store::StartWish{}) : store::StartWish{};
-  view.has_result =
-      finished_attempt(read_earlier_attempts(folder_, claim_.attempt), start.attempt_floor)
-          .has_value();
   view.newest = from;
   view.marked = true;
   view.marked_from = from;
@@ -154,7 +174,6 @@ Status Supervisor::mark_start(std::optional<GenerationId> from) {
               "fenced",
               view.token_revoked ? "this submission was called off"
               : view.newer_claim ? "a newer attempt has claimed this job"
-              : view.has_result  ? "an earlier attempt has finished the program"
                                  : "the store was too slow to renew the lease");
 }
 
@@ -307,6 +326,12 @@ void Supervisor::on_started(Result<std::unique_ptr<engine::Session>> started) {
     return;
   }
   phase_ = Phase::running;
+  tidy_worker_->run(
+      [folder = folder_, ours = claim_.attempt] {
+        remove_dead_images(folder, ours);
+        return true;
+      },
+      [](bool) {});
   std::vector<store::Order> waiting = std::exchange(waiting_orders_, {});
   for (const store::Order& order : waiting) {
     handle(order);

@@ -55,8 +55,9 @@ struct StartView {
 
 enum class StartVerdict {
   wait, ///< look again soon
-  /// Write `starting` with `newest`, durably and exclusively against the older attempts' results (a
-  /// write that hung must not land over a result); then read everything again.
+  /// Supersede the older attempts (one file each, link(2): it is that or a result, whichever is
+  /// there first), then write `starting` with `newest`, durably; then read everything again. With
+  /// the line alone, a write that hung could land over a result.
   mark,
   start, ///< launch, or restart from `marked_from`
   leave, ///< never start; write `ended`

@@ -35,7 +35,7 @@ enum class Mutation {
   looked_before_renewal,    ///< claims first, then the renewal
   renewal_counts_from_end,  ///< not from its beginning
   started_on_stale_lease,   ///< the answer came late, and nobody looked at the clock
-  started_without_mark,     ///< the newer attempt leaves no `starting` before its last look
+  started_without_mark,     ///< the newer attempt leaves nothing before its last look
   mark_not_exclusive,       ///< a mark that hung can land over a result
   revoked_only_at_claim,    ///< a revoked token is looked for before the claim alone
   cancellation_not_stored,  ///< neither tokens revoked nor the job closed
@@ -103,6 +103,7 @@ struct Runner {
 struct Attempt {
   std::uint8_t runner = kNone, token = kNone, restart = 0;
   std::uint8_t marked = 0, from = kNone, ended = 0, completed = 0, left = 0, still = 0;
+  std::uint8_t superseded = 0; ///< by a newer attempt's mark: it can get no result any more
 };
 
 struct Generation {

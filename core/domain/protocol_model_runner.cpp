@@ -139,6 +139,11 @@ void Model::land(World& world, std::uint8_t r) const {
         !is(Mutation::results_ignored)) {
       break;
     }
+    for (std::uint8_t i = 0; i < runner.attempt && !is(Mutation::mark_not_exclusive) &&
+                             !is(Mutation::started_without_mark);
+         ++i) {
+      world.attempts[i].superseded = world.attempts[i].completed ? 0 : 1;
+    }
     world.attempts[runner.attempt].marked = is(Mutation::started_without_mark) ? 0 : 1;
     world.attempts[runner.attempt].from = runner.generation;
     if (runner.generation != kNone &&
@@ -161,7 +166,8 @@ void Model::land(World& world, std::uint8_t r) const {
     runner.answer = claims(world) > runner.attempt + 1 ? 1 : 0;
     break;
   case Stage::completing:
-    world.attempts[runner.attempt].ended = world.attempts[runner.attempt].completed = 1;
+    world.attempts[runner.attempt].ended = 1;
+    world.attempts[runner.attempt].completed = world.attempts[runner.attempt].superseded ? 0 : 1;
     break;
   case Stage::leaving:
     world.attempts[runner.attempt].ended = 1;

@@ -172,6 +172,12 @@ struct EngineChoice {
 Result<EngineChoice>
 choose_engine(EngineWish wish, const ProgramInfo& program, const EngineConfig& config);
 
+/// Whether the files of a set that another process wrote are, by the engine's own marks, a complete
+/// one: DMTCP's headers tell how many belong together, and none has its temporary name; CRIU writes
+/// its inventory last, the app engine its index. The contents are not looked at: `set_incomplete`
+/// or nothing.
+Status check_set(EngineKind kind, const std::vector<Path>& files);
+
 /// The dynamic loader that an ELF file names; empty for a static one; nothing if it is no ELF file.
 /// Follows `#!` to the interpreter.
 struct ExecutableFacts {

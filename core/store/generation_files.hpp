@@ -14,6 +14,9 @@ namespace ckpt::store {
 inline Path manifest_file(const Path& dir) {
   return dir / "manifest.json";
 }
+inline Path draft_file(const Path& dir) {
+  return dir / "draft.json";
+}
 inline Path tombstone_file(const Path& dir) {
   return dir / "removed.json";
 }
@@ -33,6 +36,17 @@ struct Tombstone {
 
 Status write_tombstone(const Path& dir, const Tombstone& tombstone);
 Result<std::optional<Tombstone>> read_tombstone(const Path& dir);
+
+/// The proof that a set is complete. It gets its name after the engine had reported success and
+/// closed every file, after each of them and each folder on the way was fsync'ed: so what it lists
+/// was whole and on the disk, and survives a crash of the node that wrote the draft. A file that
+/// has another size or time now was written to since, and proves nothing any more.
+struct SealDraft {
+  Manifest manifest; ///< sizes, no hashes; `sealed_at`: when the draft was written
+  std::vector<std::int64_t> modified_ns; ///< of images and saved files, in the manifest's order
+};
+Status write_draft(const Path& dir, const SealDraft& draft);
+Result<std::optional<SealDraft>> read_draft(const Path& dir);
 
 /// Replaces the manifest atomically.
 Status write_manifest(const Path& dir, const Manifest& manifest);

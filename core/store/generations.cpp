@@ -210,6 +210,48 @@ Result<std::optional<Tombstone>> read_tombstone(const Path& dir) {
   return std::optional(*std::move(tombstone));
 }
 
+Status write_draft(const Path& dir, const SealDraft& draft) {
+  const nlohmann::json json = {{"manifest", to_json(draft.manifest)},
+                               {"modified_ns", draft.modified_ns}};
+  return write_file_atomically(draft_file(dir), dump_json_pretty(json) + "\n");
+}
+
+Result<std::optional<SealDraft>> read_draft(const Path& dir) {
+  const auto read = [](const nlohmann::json& json) -> Result<SealDraft> {
+    Fields fields(json, "draft");
+    SealDraft draft;
+    const nlohmann::json* manifest = fields.raw("manifest");
+    auto value = manifest_from_json(manifest != nullptr ? *manifest : nlohmann::json());
+    if (!value) {
+      return tl::unexpected(value.error());
+    }
+    draft.manifest = *std::move(value);
+    const nlohmann::json* times = fields.raw("modified_ns");
+    for (const nlohmann::json& time : times != nullptr ? *times : nlohmann::json::array()) {
+      if (!time.is_number_integer()) {
+        fields.reject("modified_ns", "must be whole numbers");
+        break;
+      }
+      draft.modified_ns.push_back(time.get<std::int64_t>());
+    }
+    if (draft.modified_ns.size() != draft.manifest.images.size() + draft.manifest.saved.size()) {
+      fields.reject("modified_ns", "is not one for each file");
+    }
+    if (const Status status = fields.finish(); !status) {
+      return tl::unexpected(status.error());
+    }
+    return draft;
+  };
+  auto draft = read_json_file<SealDraft>(draft_file(dir), read);
+  if (!draft && draft.error().code == "no_such_file") {
+    return std::optional<SealDraft>();
+  }
+  if (!draft) {
+    return tl::unexpected(draft.error());
+  }
+  return std::optional(*std::move(draft));
+}
+
 Status write_manifest(const Path& dir, const Manifest& manifest) {
   return write_file_atomically(manifest_file(dir), dump_json_pretty(to_json(manifest)) + "\n");
 }

@@ -44,14 +44,24 @@ public:
   Path saved_dir(GenerationId id) const;
   Path dir(GenerationId id) const;
 
-  /// images and saved files: fsync, hash (one pass), fsync of their folders; manifest temporary +
-  /// fsync + rename + fsync. `draft` has all but hashes and sizes; its paths are relative to the
-  /// job folder: images below attempts/, saved files as save_file gave them. Returns the manifest
-  /// as written; the one that is there when it is the same set (a repeated call). Errors besides
-  /// those of files: `image_changed` (retryable: somebody still writes it), `already_sealed`,
-  /// `image_in_use` (another generation's), `generation_failed`, `generation_removed` (conflict),
-  /// `invalid_manifest`.
+  /// images and saved files: fsync, fsync of their folders; the draft of the manifest, durably;
+  /// hashes; manifest temporary + fsync + rename + fsync. `draft` has all but hashes and sizes; its
+  /// paths are relative to the job folder: images below attempts/, saved files as save_file gave
+  /// them. Returns the manifest as written; the one that is there when it is the same set (a
+  /// repeated call). Errors besides those of files: `image_changed` (retryable: somebody still
+  /// writes it), `already_sealed`, `image_in_use` (another generation's), `generation_failed`,
+  /// `generation_removed` (conflict), `invalid_manifest`, `interrupted` by `progress`: then a
+  /// left-over is there.
   Result<Manifest> seal(Manifest draft, const Progress& progress = {}) const;
+
+  /// What a writer left that had everything on the disk and did not come to the seal: its manifest
+  /// without hashes. Nothing if there is none, or it was sealed, failed or removed meanwhile.
+  Result<std::optional<Manifest>> left_over(GenerationId id) const;
+  /// Seals it under its own number, if every file of it is there as its writer left it. The caller
+  /// has made sure that the writer writes no more. Returns the manifest (also one that is there
+  /// already). Errors: those of seal() except `already_sealed`; `not_left_over` (not_found);
+  /// `image_changed` and `no_such_file` mean that it never can be sealed.
+  Result<Manifest> seal_left_over(GenerationId id, const Progress& progress = {}) const;
   Status mark_failed(GenerationId id, const std::string& reason) const;
   Status mark_corrupt(GenerationId id, const std::string& reason) const;
 
@@ -90,6 +100,10 @@ public:
   Status restore_files(const Manifest& manifest, bool cut_lengths) const;
 
 private:
+  /// From files that are on the disk, each with the time that it had then.
+  Result<Manifest> finish_seal(Manifest draft,
+                               const std::vector<std::int64_t>& modified,
+                               const Progress& progress) const;
   Path job_folder_;
 };
 

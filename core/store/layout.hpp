@@ -27,6 +27,10 @@ inline Path creator_file(const Path& job) {
 inline Path claim_file(const Path& job, AttemptId attempt) {
   return attempts_dir(job) / (attempt.str() + ".claim");
 }
+/// Likewise beside the claims: the folder of an attempt that died while claiming may not be there.
+inline Path fate_file(const Path& job, AttemptId attempt) {
+  return attempts_dir(job) / (attempt.str() + ".fate");
+}
 /// Beside the claims, not in submissions/: the claim has just changed this folder, so an NFS client
 /// must ask the server again and cannot answer from a cached "no such file".
 inline Path revoked_file(const Path& job, const SubmissionToken& token) {

@@ -220,4 +220,32 @@ Result<Order> order_from_json(const nlohmann::json& json) {
   return finished(fields, std::move(order));
 }
 
+nlohmann::json to_json(const Fate& fate) {
+  nlohmann::json json = {{"kind", word(fate.kind)}, {"at", format_rfc3339(fate.at)}};
+  if (fate.by) {
+    json["by"] = fate.by->value;
+  }
+  put_text(json, "reason", fate.reason);
+  put_number(json, "exit_code", fate.exit_code);
+  put_number(json, "signal", fate.signal);
+  return json;
+}
+
+Result<Fate> fate_from_json(const nlohmann::json& json) {
+  Fields fields(json, "fate");
+  Fate fate;
+  fate.kind = fields.word_of<FateKind>("kind");
+  fate.at = fields.time("at");
+  if (fields.has("by")) {
+    fate.by = read_attempt(fields, "by");
+  }
+  fate.reason = fields.text_or("reason", "");
+  fate.exit_code = read_int(fields, "exit_code");
+  fate.signal = read_int(fields, "signal");
+  if (fate.kind == FateKind::result && fate.exit_code.has_value() == fate.signal.has_value()) {
+    fields.reject("kind", "a result has either exit_code or signal");
+  }
+  return finished(fields, std::move(fate));
+}
+
 } // namespace ckpt::store

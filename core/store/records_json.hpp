@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/domain/result.hpp"
+#include "core/store/fate.hpp"
 #include "core/store/records.hpp"
 
 #include <nlohmann/json_fwd.hpp>
@@ -15,11 +16,13 @@ nlohmann::json to_json(const JobEvent& event);
 nlohmann::json to_json(const Claim& claim);
 nlohmann::json to_json(const Lease& lease);
 nlohmann::json to_json(const Order& order);
+nlohmann::json to_json(const Fate& fate);
 
 Result<AttemptEvent> attempt_event_from_json(const nlohmann::json& json);
 Result<JobEvent> job_event_from_json(const nlohmann::json& json);
 Result<Claim> claim_from_json(const nlohmann::json& json);
 Result<Lease> lease_from_json(const nlohmann::json& json);
 Result<Order> order_from_json(const nlohmann::json& json);
+Result<Fate> fate_from_json(const nlohmann::json& json);
 
 } // namespace ckpt::store

@@ -75,6 +75,7 @@ Status Generations::remove(GenerationId id, const std::string& reason) const {
                    kill_point("remove.saved");
                    return remove_file(manifest_file(dir(id)));
                  },
+                 [&] { return remove_file(draft_file(dir(id))); },
                  [&] {
                    kill_point("remove.manifest");
                    return sync_directory(dir(id));

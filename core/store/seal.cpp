@@ -1,6 +1,7 @@
 // Invariant: the manifest gets its name only after every byte that it lists, and every folder on
-// the way there, is on the disk. Order: images (written back, hashed, fsync'ed, unchanged
-// meanwhile), folders, manifest.
+// the way there, is on the disk. Order: images and saved files (fsync'ed), folders, draft, hashes
+// (of files unchanged since), manifest. From the draft on the set outlives its writer: whoever
+// comes next can do the rest.
 
 #include "core/base/clock.hpp"
 #include "core/base/kill_point.hpp"
@@ -31,8 +32,38 @@ tl::unexpected<Error> changed(const Path& path) {
               Outcome::retryable);
 }
 
-/// fsync and hash in one pass over the file.
-Status settle(const Path& path, StoredFile& file, Meter& meter) {
+std::int64_t modified_ns(const struct stat& info) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  return info.st_mtim.tv_sec * kSecond + info.st_mtim.tv_nsec;
+}
+
+/// fsync, and what the file is then. Opened again for that: a network filesystem's client has the
+/// server's own time of the file only after it has opened it anew.
+Status settle(const Path& path, StoredFile& file, std::int64_t& modified) {
+  {
+    const auto written = open_regular(path);
+    if (!written) {
+      return tl::unexpected(written.error());
+    }
+    if (::fsync(written->get()) != 0) {
+      return tl::unexpected(errno_error(errno, "cannot sync", path));
+    }
+  }
+  const auto fd = open_regular(path);
+  if (!fd) {
+    return tl::unexpected(fd.error());
+  }
+  struct stat info {};
+  if (::fstat(fd->get(), &info) != 0) {
+    return tl::unexpected(errno_error(errno, "cannot look at", path));
+  }
+  file.raw_bytes = file.stored_bytes = static_cast<std::uint64_t>(info.st_size);
+  modified = modified_ns(info);
+  return {};
+}
+
+/// Hashes a file that must be, and stay, what it was when it was settled.
+Status hash_settled(const Path& path, StoredFile& file, std::int64_t modified, Meter& meter) {
   const auto fd = open_regular(path);
   if (!fd) {
     return tl::unexpected(fd.error());
@@ -42,43 +73,38 @@ Status settle(const Path& path, StoredFile& file, Meter& meter) {
   if (::fstat(fd->get(), &before) != 0) {
     return tl::unexpected(errno_error(errno, "cannot look at", path));
   }
+  if (static_cast<std::uint64_t>(before.st_size) != file.raw_bytes ||
+      modified_ns(before) != modified) {
+    return changed(path);
+  }
   std::uint64_t seen = 0; // a file that grows as fast as we read must not hold us for ever
   const auto hash = hash_open_file(fd->get(), path, meter, [&](std::string_view bytes) -> Status {
     seen += bytes.size();
-    return seen > static_cast<std::uint64_t>(before.st_size) ? changed(path) : Status{};
+    return seen > file.raw_bytes ? changed(path) : Status{};
   });
   if (!hash) {
     return tl::unexpected(hash.error());
   }
-  if (::fsync(fd->get()) != 0 || ::stat(path.c_str(), &after) != 0) {
-    return tl::unexpected(errno_error(errno, "cannot sync", path));
+  if (::stat(path.c_str(), &after) != 0) {
+    return tl::unexpected(errno_error(errno, "cannot look at", path));
   }
-  if (!same_file(before, after) || hash->bytes != static_cast<std::uint64_t>(after.st_size)) {
+  if (!same_file(before, after) || hash->bytes != file.raw_bytes) {
     return changed(path);
   }
   file.raw_hash = hash->hash;
-  file.raw_bytes = file.stored_bytes = hash->bytes;
   return {};
 }
 
-/// Starts writing back everything and tells how much it is: the disk works while we hash.
-Result<std::uint64_t> start_writing_back(const Path& job, Manifest& draft) {
-  std::uint64_t total = 0;
-  const Status started = for_each_file(draft, [&](StoredFile& file) -> Status {
-    const Path path = raw_path(job, file);
-    const auto fd = open_regular(path);
-    struct stat info {};
+/// Starts writing back everything: the disk has all of it to do while we wait for the first.
+Status start_writing_back(const Path& job, Manifest& draft) {
+  return for_each_file(draft, [&](StoredFile& file) -> Status {
+    const auto fd = open_regular(raw_path(job, file));
     if (!fd) {
       return tl::unexpected(fd.error());
     }
-    if (::fstat(fd->get(), &info) != 0) {
-      return tl::unexpected(errno_error(errno, "cannot look at", path));
-    }
     ::sync_file_range(fd->get(), 0, 0, SYNC_FILE_RANGE_WRITE);
-    total += static_cast<std::uint64_t>(info.st_size);
     return {};
   });
-  return started ? Result<std::uint64_t>(total) : tl::unexpected(started.error());
 }
 
 /// All folders between the files and the job folder, the deepest first.
@@ -114,9 +140,6 @@ Status check_draft(Manifest& draft) {
     return {};
   });
   draft.revision = 1;
-  if (draft.sealed_at == TimePoint{}) {
-    draft.sealed_at = system_clock().now();
-  }
   const auto readable = manifest_from_json(to_json(draft));
   return readable ? check_places(draft) : invalid(readable.error().message);
 }
@@ -167,19 +190,14 @@ Result<Manifest> Generations::seal(Manifest draft, const Progress& progress) con
   if (there.error().code != "not_sealed") {
     return there;
   }
-  if (const Status free = check_free(*this, draft); !free) {
-    return tl::unexpected(free.error());
-  }
-  const auto total = start_writing_back(job_folder_, draft);
-  if (!total) {
-    return tl::unexpected(total.error());
-  }
-  Meter meter(progress, *total);
+  SealDraft settled;
   const Status done = in_turn(
+      [&] { return check_free(*this, draft); },
+      [&] { return start_writing_back(job_folder_, draft); },
       [&] {
         return for_each_file(draft, [&](StoredFile& file) {
-          kill_point("seal.image");
-          return settle(raw_path(job_folder_, file), file, meter);
+          kill_point("seal.sync");
+          return settle(raw_path(job_folder_, file), file, settled.modified_ns.emplace_back());
         });
       },
       [&] {
@@ -187,6 +205,74 @@ Result<Manifest> Generations::seal(Manifest draft, const Progress& progress) con
         return sync_folders(job_folder_, draft);
       },
       [&] {
+        settled.manifest = draft;
+        if (draft.sealed_at == TimePoint{}) {
+          settled.manifest.sealed_at = system_clock().now();
+        }
+        kill_point("seal.draft");
+        return write_draft(dir(draft.id), settled);
+      });
+  if (!done) {
+    return tl::unexpected(done.error());
+  }
+  kill_point("seal.drafted");
+  return finish_seal(std::move(draft), settled.modified_ns, progress);
+}
+
+Result<std::optional<Manifest>> Generations::left_over(GenerationId id) const {
+  const auto manifest = read_manifest(id);
+  const auto failed = is_there(failure_file(dir(id)));
+  if (!failed || (!manifest && manifest.error().code != "not_sealed" &&
+                  manifest.error().code != "generation_removed")) {
+    return tl::unexpected(failed ? manifest.error() : failed.error());
+  }
+  if (*failed || manifest || manifest.error().code == "generation_removed") {
+    return std::optional<Manifest>();
+  }
+  auto draft = read_draft(dir(id));
+  if (!draft) {
+    return tl::unexpected(draft.error());
+  }
+  return *draft ? std::optional((*draft)->manifest) : std::nullopt;
+}
+
+Result<Manifest> Generations::seal_left_over(GenerationId id, const Progress& progress) const {
+  auto there = read_manifest(id);
+  if (there || there.error().code != "not_sealed") {
+    return there;
+  }
+  auto draft = read_draft(dir(id));
+  if (!draft) {
+    return tl::unexpected(draft.error());
+  }
+  if (!*draft || (*draft)->manifest.id != id) {
+    return fail(ErrorClass::not_found, "not_left_over", id.str() + " has no draft of a seal");
+  }
+  Manifest& manifest = (*draft)->manifest;
+  const Status free =
+      in_turn([&] { return check_places(manifest); }, [&] { return check_free(*this, manifest); });
+  if (!free) {
+    return tl::unexpected(free.error());
+  }
+  return finish_seal(std::move(manifest), (*draft)->modified_ns, progress);
+}
+
+Result<Manifest> Generations::finish_seal(Manifest draft,
+                                          const std::vector<std::int64_t>& modified,
+                                          const Progress& progress) const {
+  Meter meter(progress, draft.raw_bytes());
+  auto at = modified.begin();
+  const Status done = in_turn(
+      [&] {
+        return for_each_file(draft, [&](StoredFile& file) {
+          kill_point("seal.hash");
+          return hash_settled(raw_path(job_folder_, file), file, *at++, meter);
+        });
+      },
+      [&] {
+        if (draft.sealed_at == TimePoint{}) {
+          draft.sealed_at = system_clock().now();
+        }
         kill_point("seal.manifest");
         return write_manifest(dir(draft.id), draft);
       });
@@ -194,6 +280,7 @@ Result<Manifest> Generations::seal(Manifest draft, const Progress& progress) con
   if (!done) {
     return tl::unexpected(done.error());
   }
+  std::ignore = remove_file(draft_file(dir(draft.id))); // beside a manifest it says nothing
   return draft;
 }
 

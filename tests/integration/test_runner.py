@@ -3,8 +3,10 @@ start them. Every engine that this machine has carries the same program to the s
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -63,13 +65,13 @@ class Job:
         self.env = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "CKPT_LOCAL_JOB_ID": "local-1",
                     "CKPT_LOCAL_STATE": str(folder / "state"), "CKPT_LEASE": "4s", "CKPT_LOOK_EVERY": "200ms", **env}
 
-    def start(self, restart_count, token="a1"):
+    def start(self, restart_count, token="a1", **env):
         return subprocess.Popen([BIN / "ckpt-runner", "run", "--job", self.folder, "--token", token],
-                                env={**self.env, "CKPT_LOCAL_RESTART_COUNT": str(restart_count)}, stdin=subprocess.DEVNULL,
+                                env={**self.env, "CKPT_LOCAL_RESTART_COUNT": str(restart_count), **env}, stdin=subprocess.DEVNULL,
                                 stderr=subprocess.PIPE, text=True)
 
-    def attempt(self, restart_count, timeout=60):
-        runner = self.start(restart_count)
+    def attempt(self, restart_count, timeout=60, **env):
+        runner = self.start(restart_count, **env)
         _, complaints = runner.communicate(timeout=timeout)
         return runner.returncode, complaints
 
@@ -176,8 +178,8 @@ def test_a_damaged_generation_is_found_before_the_restart_and_the_one_before_it_
     runner.communicate()
     images = json.loads((job.folder / "generations/g2/manifest.json").read_text())["images"]
     largest = max(images, key=lambda image: image["raw_bytes"])
-    stored = [job.folder / largest["path"], job.folder / (largest["path"] + ".zst")]
-    damage([path for path in stored if path.exists()][0], how)
+    # Killed while it packed, it may have left both forms: what the manifest says counts.
+    damage(job.folder / (largest["path"] + (".zst" if largest["form"] == "zstd" else "")), how)
     status, complaints = job.attempt(1)
     assert status == 7, complaints
     assert job.output() == "".join(f"{i}\n" for i in range(60))
@@ -217,3 +219,95 @@ def test_a_second_runner_with_the_same_claim_leaves(tmp_path):
     assert status == 85
     assert complaints
     assert not (job.folder / "attempts/2").exists()
+
+
+def test_a_result_that_did_not_reach_the_journal_is_the_jobs_result(tmp_path):
+    job = Job(tmp_path, "app", [write_program(tmp_path, "app"), "20"], 600, {})
+    assert job.attempt(0, CKPT_KILL_AT="end.decided")[0] == 137
+    assert "ended" not in job.kinds(1)
+    assert job.attempt(1)[0] == 7
+    assert "starting" not in job.kinds(2)
+    assert job.events(2)[-1]["exit_code"] == 7
+    assert job.output() == "".join(f"{i}\n" for i in range(20))
+
+
+def test_a_result_that_comes_after_a_newer_attempts_mark_does_not_count(tmp_path):
+    job = Job(tmp_path, "app", [write_program(tmp_path, "app"), "20"], 600, {})
+    runner = job.start(0)
+    wait_until(lambda: (job.cwd / "out").exists() and job.output(), 60, "some output")
+    # What a newer attempt on another node writes when this one seems dead.
+    (job.folder / "attempts/1.fate").write_text(json.dumps({"kind": "superseded", "by": 2, "at": "2026-01-01T00:00:00.000Z"}))
+    runner.communicate(timeout=60)
+    assert runner.returncode == 85
+    assert job.events(1)[-1]["end_reason"] == "fenced"
+    assert "exit_code" not in job.events(1)[-1]
+    assert job.attempt(1)[0] == 7
+    assert "program_started" in job.kinds(2)
+    assert job.output() == "".join(f"{i}\n" for i in range(20))
+
+
+@pytest.mark.parametrize("engine,env", engine_parameters())
+def test_a_complete_set_without_its_seal_is_sealed_by_the_next_attempt(tmp_path, engine, env):
+    job = Job(tmp_path, engine, [write_program(tmp_path, engine), "60"], 600, env, every_seconds=2)
+    assert job.attempt(0, CKPT_KILL_AT="seal.drafted")[0] == 137
+    assert "checkpoint_sealed" not in job.kinds(1)
+    assert not list(job.folder.glob("generations/*/manifest.json"))
+    status, complaints = job.attempt(1)
+    assert status == 7, complaints
+    assert job.output() == "".join(f"{i}\n" for i in range(60))
+    events = job.events(2)
+    sealed = [event for event in events if event["kind"] == "checkpoint_sealed"][0]
+    assert (sealed["generation"], sealed["code"]) == ("g1", "left_over")
+    assert "attempt 1" in sealed["reason"]
+    assert [event["generation"] for event in events if event["kind"] == "program_restarted"] == ["g1"]
+
+
+@pytest.mark.parametrize("engine,env", engine_parameters())
+def test_a_set_that_may_be_torn_is_not_sealed_and_its_images_go(tmp_path, engine, env):
+    """Killed once before the proof of completeness was written, and once after it, but then an image lost its last byte."""
+    job = Job(tmp_path, engine, [write_program(tmp_path, engine), "60"], 600, env, every_seconds=2, compress="none")
+    assert job.attempt(0, CKPT_KILL_AT="seal.draft")[0] == 137
+    assert job.attempt(1, CKPT_KILL_AT="seal.drafted")[0] == 137
+    assert "checkpoint_sealed" not in job.kinds(2)
+    wait_until(lambda: not list(job.folder.glob("attempts/1/images/*")), 1, "the first attempt's images are gone")
+    largest = max((path for path in job.folder.glob("attempts/2/images/**/*") if path.is_file()), key=lambda path: path.stat().st_size)
+    os.truncate(largest, largest.stat().st_size - 1)
+    status, complaints = job.attempt(2)
+    assert status == 7, complaints
+    if engine != "app":  # from the beginning, a program that saves itself finds its newest file and goes on from there
+        assert job.output() == "".join(f"{i}\n" for i in range(60))
+    assert "program_started" in job.kinds(3)
+    failed = [event for event in job.events(3) if event["kind"] == "checkpoint_failed"]
+    assert (failed[0]["generation"], failed[0]["code"]) == ("g2", "image_changed")  # later ones may meet the program's end
+    assert not list(job.folder.glob("attempts/2/images/*"))
+
+
+@pytest.mark.parametrize("fault,told", [("done_timed_out", "requeue_done"), ("timed_out", "requeue_failed")])
+def test_a_requeue_that_got_no_answer_is_told_as_what_it_was(tmp_path, fault, told):
+    """Under a scripted Slurm: the client of the requeue fails; whether Slurm heard it shows in its count."""
+    fake = tmp_path / "slurm"
+    fake.mkdir()
+    allocation = {"JobArrayID": "7", "State": "RUNNING", "EndTime": str(int(time.time()) + 16), "TimeLimit": "1:00:00"}
+    (fake / "state.json").write_text(json.dumps({"kill_wait": 5, "jobs": [allocation], "faults": {"scontrol requeue": fault}}))
+    job = Job(tmp_path, "app", [write_program(tmp_path, "app"), "600"], 3600, {}, lead_seconds=10)
+    del job.env["CKPT_LOCAL_JOB_ID"]
+    clients = pathlib.Path(__file__).resolve().parent.parent / "fakes/slurm-bin"
+    status, complaints = job.attempt(0, SLURM_JOB_ID="7", PATH=f"{clients}:/usr/bin:/bin", FAKE_SLURM_DIR=str(fake))
+    assert status == 85, complaints
+    assert [kind for kind in job.kinds(1) if kind in ("requeue_done", "requeue_failed")] == [told], job.events(1)
+    assert job.events(1)[-2]["end_reason"] == "walltime"
+
+
+@pytest.mark.parametrize("end", ["result", "term"])
+def test_the_jobs_tmpdir_goes_with_its_end_and_not_before(tmp_path, end):
+    job = Job(tmp_path, "app", ["/bin/sh", "-c", "echo $TMPDIR > tmp; touch $TMPDIR/x; sleep 1; test $0 = result || exec sleep 60; exit 7", end],
+              600, {})
+    runner = job.start(0)
+    wait_until(lambda: (job.cwd / "tmp").exists() and (job.cwd / "tmp").read_text().endswith("\n"), 60, "the program has told its TMPDIR")
+    tmpdir = pathlib.Path((job.cwd / "tmp").read_text().strip())
+    if end == "term":
+        runner.terminate()
+    runner.communicate(timeout=60)
+    assert runner.returncode == (7 if end == "result" else 85)
+    assert tmpdir.exists() == (end == "term"), "another attempt may follow, and finds it"
+    shutil.rmtree(tmpdir, ignore_errors=True)

@@ -218,3 +218,30 @@ def test_twelve_requeues_in_a_row_wait_for_nothing(place):
     queue = site.run("squeue", "-h", "-o", "%i", check=True).stdout.split()
     assert not set(numbers.values()) & set(queue), "`ckpt cancel` leaves no Slurm job"
     assert {a["node"] for a in same_node.show()["attempts"]} == {"n3"}
+
+
+def test_the_runners_own_requeue_is_told_as_what_it_was(place):
+    """The requeue ends the job with everything in it, the client that asked for it included: that is no failure of the requeue."""
+    engine, site = place
+    if engine == "app":
+        pytest.skip("nothing of this engine can break")
+    job = Job(place, LONG)
+    job.runs()
+    number = job.slurm_id()
+    rounds = 6
+    for attempt in range(1, rounds + 1):
+        job.runs(attempt)
+        site.ckpt("checkpoint", job.id)
+        helper = "--ns-init" if engine == "criu" else "--port-file"  # DMTCP overwrites its coordinator's name
+        pids = [pid for pid, line in site.processes().items() if helper in line]
+        assert pids, "\n".join(site.processes().values())
+        site.run("kill", "-9", *[str(pid) for pid in pids], check=True)
+        wait_until(lambda: job.show()["attempts_count"] > attempt, 60, "the next attempt\n" + site.evidence(job.id))
+    job.runs(rounds + 1)
+    for attempt in range(1, rounds + 1):
+        journal = (site.store / f"jobs/{job.id}/attempts/{attempt}/journal.jsonl").read_text()
+        assert '"requeue_done"' in journal and '"requeue_failed"' not in journal, journal
+    assert {a["scheduler_job_id"] for a in job.show()["attempts"]} == {number}, "requeued, not submitted again"
+    events = site.json("events", job.id)["items"]
+    assert not [event for event in events if "requeue_failed" in event["type"]], events
+    site.ckpt("cancel", job.id)

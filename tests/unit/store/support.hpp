@@ -12,6 +12,7 @@
 #include <fstream>
 #include <random>
 #include <string>
+#include <vector>
 
 namespace ckpt::test {
 
@@ -93,6 +94,33 @@ template <class Body> int in_child(const Body& body) {
   int status = 0;
   REQUIRE(::waitpid(pid, &status, 0) == pid);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/// Starts the bodies together (they wait on a pipe) and returns their exit statuses.
+template <class Body> std::vector<int> all_at_once(int count, const Body& body) {
+  int gate[2] = {-1, -1};
+  REQUIRE(::pipe(gate) == 0);
+  std::vector<pid_t> children;
+  for (int i = 0; i < count; ++i) {
+    const pid_t pid = ::fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+      ::close(gate[1]);
+      char byte = 0;
+      (void)!::read(gate[0], &byte, 1); // ends when the parent closes its side
+      ::_exit(body(i));
+    }
+    children.push_back(pid);
+  }
+  ::close(gate[0]);
+  ::close(gate[1]);
+  std::vector<int> statuses;
+  for (const pid_t pid : children) {
+    int status = 0;
+    REQUIRE(::waitpid(pid, &status, 0) == pid);
+    statuses.push_back(WIFEXITED(status) ? WEXITSTATUS(status) : 255);
+  }
+  return statuses;
 }
 
 inline TimePoint sample_time() {

@@ -2,6 +2,7 @@
 
 #include "core/base/kill_point.hpp"
 #include "core/base/strings.hpp"
+#include "core/store/fate.hpp"
 #include "core/store/generations.hpp"
 #include "core/store/job_folder.hpp"
 #include "tests/unit/store/support.hpp"
@@ -75,15 +76,21 @@ TEST_CASE("killed while sealing: no manifest, or a good one; then it can be seal
       [](const JobWithImages& job) { return job.generations.seal(job.draft).has_value(); },
       [](const JobWithImages& job, const std::string& point) {
         const auto manifest = job.generations.read_manifest(job.draft.id);
-        CHECK(code_of(manifest) ==
-              (point == "file.renamed:1" || point == "seal.done:1" ? "" : "not_sealed"));
+        const bool sealed_already = point == "file.renamed:2" || point == "seal.done:1";
+        CHECK(code_of(manifest) == (sealed_already ? "" : "not_sealed"));
         if (manifest) {
           CHECK(need(job.generations.verify(*manifest)).good());
         }
+        // From the draft on its successor can do the rest.
+        const bool before_draft = point.starts_with("seal.sync") || point == "seal.folders:1" ||
+                                  point == "seal.draft:1" || point == "file.temporary:1";
+        const auto heirs = job.generations.seal_left_over(job.draft.id);
+        CHECK(code_of(heirs) == (before_draft ? "not_left_over" : ""));
         const Manifest again = need(job.generations.seal(job.draft));
         CHECK(need(job.generations.verify(again)).good());
+        CHECK((before_draft || again == *heirs));
       });
-  CHECK(points >= 9);
+  CHECK(points >= 16);
 }
 
 TEST_CASE("killed while packing: the generation is good at every instant") {
@@ -190,6 +197,28 @@ TEST_CASE("killed while claiming: the number is free, or claimed for good; no ga
         CHECK(need(job.read_claims()).size() == 2);
       });
   CHECK(points >= 5);
+}
+
+TEST_CASE("killed while deciding an attempt's fate: undecided, or decided for good") {
+  const auto setup = [](const Path& root) {
+    JobFolder job = need(need(Store::open(root)).create_job(sample_spec(JobId{1}), Policy{}));
+    need(job.claim(sample_claim("a")));
+    return job;
+  };
+  const Fate result{FateKind::result, {}, "exit status 0", 0, {}, sample_time()};
+  const auto points = walk(
+      setup,
+      [&](const JobFolder& job) { return decide_fate(job, AttemptId{1}, result).has_value(); },
+      [&](const JobFolder& job, const std::string& point) {
+        const bool before = point == "fate.link:1" || point == "file.temporary:1";
+        // The writer died before its journal had a line; the next attempt finds what it left.
+        const auto fates = need(supersede_older(job, AttemptId{2}));
+        REQUIRE(fates.size() == 1);
+        CHECK((fates[0] == result) == !before);
+        CHECK((fates[0].kind == FateKind::superseded) == before);
+        CHECK(need(decide_fate(job, AttemptId{1}, result)) == fates[0]);
+      });
+  CHECK(points == 4);
 }
 
 TEST_CASE("killed while writing the policy: the old one or the new one") {
