@@ -1,5 +1,6 @@
 #include "daemon/set_up.hpp"
 
+#include "core/base/kill_point.hpp"
 #include "core/base/strings.hpp"
 
 #include <map>
@@ -165,6 +166,7 @@ Result<Opened> open_all(const DaemonOptions& options) {
   out.state_dir = options.paths.state_dir.string();
   // Daemon and runners must mean the same by a lease that has run out.
   out.exports["CKPT_LEASE"] = std::to_string(out.limits.lease / milliseconds{1}) + "ms";
+  out.exports.merge(kill_point_environment());
   if (!opened.engine.dmtcp_root.empty()) {
     out.exports["CKPT_DMTCP_ROOT"] = opened.engine.dmtcp_root;
   }
