@@ -236,6 +236,7 @@ void Supervisor::clean_up_after_success() {
     journal(event);
   }
   kill_point("end.pruned");
+  tidy_.remove_unlisted_images();
   std::ignore = remove_tree(tmpdir_);
   kill_point("end.cleaned");
 }

@@ -30,6 +30,9 @@ std::vector<store::AttemptEvent> Tidy::prune(const Policy& policy,
   }
   std::vector<Manifest> sealed;
   for (const store::GenerationOnDisk& generation : *on_disk) {
+    if (!generation.tombstone.empty() && generations_.removal_unfinished(generation.id)) {
+      std::ignore = generations_.remove(generation.id, {}); // somebody may have died over it
+    }
     if (is_good(generation)) {
       sealed.push_back(*generation.manifest);
     }
@@ -53,6 +56,43 @@ std::vector<store::AttemptEvent> Tidy::prune(const Policy& policy,
     }
   }
   return events;
+}
+
+void Tidy::remove_unlisted_images() const {
+  const auto on_disk = generations_.list();
+  if (!on_disk) {
+    return;
+  }
+  std::set<Path> listed; // the folders and files directly below images/
+  for (const store::GenerationOnDisk& generation : *on_disk) {
+    if (!generation.manifest && generation.tombstone.empty() && !generation.corruption.empty()) {
+      return; // nobody knows which images it had
+    }
+    for (const StoredFile& image :
+         generation.manifest ? generation.manifest->images : std::vector<StoredFile>{}) {
+      Path kept; // attempts, <n>, images, and one more
+      for (const Path& part : Path(image.path)) {
+        kept /= part;
+        if (std::distance(kept.begin(), kept.end()) == 4) {
+          break;
+        }
+      }
+      listed.insert(folder_.path() / kept);
+    }
+  }
+  std::error_code ignored;
+  for (const auto& attempt :
+       std::filesystem::directory_iterator(folder_.path() / "attempts", ignored)) {
+    for (const auto& entry :
+         std::filesystem::directory_iterator(attempt.path() / "images", ignored)) {
+      const bool kept = std::any_of(listed.begin(), listed.end(), [&](const Path& path) {
+        return path == entry.path() || path.string() + ".zst" == entry.path().string();
+      });
+      if (!kept) {
+        std::ignore = remove_tree(entry.path());
+      }
+    }
+  }
 }
 
 std::vector<store::AttemptEvent> Tidy::compress(const Policy& policy,

@@ -22,6 +22,9 @@ public:
   std::vector<store::AttemptEvent>
   prune(const Policy& policy, JobPhase phase, const std::vector<EarlierAttempt>& attempts) const;
 
+  /// Nothing will start from this job any more: removes all images that no sealed generation lists.
+  void remove_unlisted_images() const;
+
   /// raw → zstd of every good generation, once each; stops soon after `give_way` says so.
   std::vector<store::AttemptEvent> compress(const Policy& policy,
                                             const std::function<bool()>& give_way);
