@@ -3,6 +3,7 @@ import argparse
 import os
 import pathlib
 import random
+import signal
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -25,6 +26,7 @@ def main():
     if args.list:
         print("\n".join(kind.name for kind in KINDS))
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the cluster is taken down all the same
     seed = args.seed or f"{random.SystemRandom().randrange(10 ** 6)}"
     env = {name: os.environ[name] for name in ("CKPT_CRIU", "CKPT_DMTCP_ROOT") if os.environ.get(name)}
     campaign = Campaign(pathlib.Path(os.environ["CKPT_BIN_DIR"]), args.engine, env, seed, args.faults, args.gap, args.work, args.jobs,

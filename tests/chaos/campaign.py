@@ -43,7 +43,7 @@ class Campaign:
             self.inject()
             self.finish()
             return self.look_at_everything()
-        except BaseException:
+        except Exception:
             self.log(traceback.format_exc())
             return self.look_at_everything(given_up=traceback.format_exc().splitlines()[-1])
         finally:

@@ -66,8 +66,8 @@ def check_agreement(world, job, say):
         rows = {row["id"] for row in json.loads(shown.stdout)["items"] if row["state"] == "sealed"} if shown.returncode == 0 else None
         on_disk = {id for id in job.manifests() if not (job.store() / "generations" / id / "corrupt.json").exists()}
         return None if rows is None or rows - set(job.bad) == on_disk - set(job.bad) else f"sealed by the registry {sorted(rows)}, by the store {sorted(on_disk)}"
-    try:
-        wait_until(lambda: differing() is None, 40, "agreement", step=1)
+    try:  # the daemon's last look at a job comes half a minute after its end
+        wait_until(lambda: differing() is None, max(1, 45 - (time.time() - job.seen_over_at)), "agreement", step=1)
     except AssertionError:
         say(differing() or "registry and store did not agree for a while")
     listed = {image["path"] for manifest in job.manifests().values() for image in manifest["images"]}

@@ -83,7 +83,7 @@ class World:
             if job.id:
                 seen = job.show()
                 if seen and seen["state"] in jobs.OVER:
-                    job.ended = seen
+                    job.ended, job.seen_over_at = seen, time.time()
                     self.log(f"{job.name} ({job.id}) is {seen['state']} after {seen['attempts_count']} attempts")
 
     def running(self):
