@@ -137,7 +137,7 @@ Result<Opened> open_all(const DaemonOptions& options) {
     return tl::unexpected(registry.error());
   }
   opened.registry = *std::move(registry);
-  remove_stale_temporaries(opened.store->root() / "bin", minutes{1});
+  remove_stale_temporaries(opened.store->root() / "bin", seconds{10});
   const auto runner = opened.store->install_runner(options.runner_executable, CKPT_VERSION);
   if (!runner) {
     return tl::unexpected(runner.error());

@@ -64,7 +64,7 @@ def check_agreement(world, job, say):
     def differing():
         shown = world.site.ckpt("gens", job.id, "--json", check=False)
         rows = {row["id"] for row in json.loads(shown.stdout)["items"] if row["state"] == "sealed"} if shown.returncode == 0 else None
-        on_disk = {id for id in job.manifests() if not (job.store() / "generations" / id / "corrupt.json").exists()}
+        on_disk = {id for id in job.manifests() if not (job.store() / "generations" / id / "corrupt").exists()}
         return None if rows is None or rows - set(job.bad) == on_disk - set(job.bad) else f"sealed by the registry {sorted(rows)}, by the store {sorted(on_disk)}"
     try:  # the daemon's last look at a job comes half a minute after its end
         wait_until(lambda: differing() is None, max(1, 45 - (time.time() - job.seen_over_at)), "agreement", step=1)

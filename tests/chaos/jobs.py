@@ -107,7 +107,7 @@ class Job:
         found = {}
         for path in self.store().glob("generations/*/manifest.json"):
             try:
-                if not (path.parent / "tombstone.json").exists():
+                if not (path.parent / "removed.json").exists():
                     found[path.parent.name] = json.loads(path.read_text())
             except (OSError, ValueError):
                 continue

@@ -8,6 +8,7 @@ import re
 import shutil
 import tempfile
 import threading
+import time
 
 from beats import BEATING, Beats
 from slurm_cluster import SlurmCluster
@@ -195,19 +196,37 @@ class Case:
         folder = self.folder / "store/jobs" / self.job
         def agree():
             rows = {row["id"]: row["state"] for row in json.loads(self.ckpt("gens", self.job, "--json").stdout or '{"items":[]}')["items"]}
-            sealed = {path.parent.name for path in folder.glob("generations/*/manifest.json") if not (path.parent / "tombstone.json").exists()}
+            sealed = {path.parent.name for path in folder.glob("generations/*/manifest.json") if not (path.parent / "removed.json").exists()}
             return {id for id, state in rows.items() if state == "sealed"} == sealed
-        wait_until(agree, 20, f"{self.name}: registry and store agree\n{self.evidence()}")
+        try:  # the daemon's last look comes half a minute after the end
+            wait_until(agree, 50, "registry and store agree", step=0.5)
+        except AssertionError:
+            raise AssertionError(f"{self.name}: registry and store do not agree\n{self.evidence()}") from None
         known = set()
         for manifest in folder.glob("generations/*/manifest.json"):
             known.update(image["path"] for image in json.loads(manifest.read_text())["images"])
-        self.daemon.stop()
         images = [str(path.relative_to(folder)) for path in folder.glob("attempts/*/images/**/*") if path.is_file()]
         strangers = [path for path in images if path not in known and path.removesuffix(".zst") not in known]
         assert not strangers, f"{self.name}: images that no generation lists: {strangers}\n{self.evidence()}"
-        temporary = [str(path.relative_to(self.folder)) for part in ("store", "state", "cwd") for path in (self.folder / part).rglob("*.tmp")
-                     if path.name != "criu.kdat.tmp"]  # CRIU's own cache of what the kernel can
-        assert not temporary, f"{self.name}: temporary files: {temporary}\n{self.evidence()}"
+        self.check_temporary_files()
+
+    def check_temporary_files(self):
+        """What a death between temporary and final name leaves is swept away by the next daemon, once it is old enough."""
+        def left():
+            return [str(path.relative_to(self.folder)) for part in ("store", "state", "cwd") for path in (self.folder / part).rglob("*.tmp")
+                    if path.name != "criu.kdat.tmp"]  # CRIU's own cache of what the kernel can
+        if left():
+            wait_until(lambda: time.time() - self.newest_change(left()) > 12, 30, "they are old")
+            self.daemon.stop()
+            self.daemon = Daemon(self)
+        try:
+            wait_until(lambda: not left(), 60, "they are gone", step=0.5)
+        except AssertionError:
+            raise AssertionError(f"{self.name}: temporary files: {left()}\n{self.evidence()}") from None
+        self.daemon.stop()
+
+    def newest_change(self, files):
+        return max(((self.folder / file).stat().st_mtime for file in files if (self.folder / file).exists()), default=0)
 
     def evidence(self):
         parts = [self.name, f"daemon died with {self.daemon.deaths}", self.ckpt("show", self.job or "j-1").stdout,

@@ -27,9 +27,13 @@ TEST_CASE("a runner died over its tidying: the folders tell what its journal doe
   };
   CHECK(state() == GenerationState::sealed);
   SUBCASE("seen when the next attempt begins") {
-    runner.end(EndReason::interrupted);
-    world.pass(minutes{2});
-    world.begin(job, world.newest_allocation());
+    runner.write(store::AttemptEventKind::requeue_intent);
+    runner.end(EndReason::walltime);
+    const SchedulerJobId id = world.newest_allocation();
+    REQUIRE(world.scheduler.requeue(id));
+    world.scheduler.gone(id);
+    world.pass(seconds{3});
+    world.begin(job, id);
     CHECK(state() == GenerationState::pruned);
   }
   SUBCASE("seen when the job is let go") {
