@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -23,8 +24,12 @@ int append_to(const std::string& file, int more_flags) {
 
 void list_pass(std::string file, std::string_view name) {
   if (const std::size_t mark = file.find("%p"); mark != std::string::npos) {
-    file.replace(
-        mark, 2, std::string(program_invocation_short_name) + "." + std::to_string(::getpid()));
+    // A runner that starts itself again keeps its pid, and counts its passes anew.
+    static const auto since = std::chrono::steady_clock::now().time_since_epoch().count();
+    file.replace(mark,
+                 2,
+                 std::string(program_invocation_short_name) + "." + std::to_string(::getpid()) +
+                     "." + std::to_string(since));
   }
   const int fd = append_to(file, 0);
   if (fd < 0) {

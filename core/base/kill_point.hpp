@@ -14,7 +14,7 @@ namespace ckpt {
 /// CKPT_KILL_PROGRAM=ckptd: only in the program of that name. CKPT_KILL_ONCE=file: only if that
 /// file can be created, so that a program that is started again lives.
 /// CKPT_KILL_LIST=file: appends the name of every point passed, a line each; "%p" in it becomes the
-/// program's name and pid. Any thread.
+/// program's name, its pid and when it began. Any thread.
 void kill_point(const char* name);
 
 /// Those of the variables above that are set: for a batch script, which gets no environment of
