@@ -195,6 +195,8 @@ Status run_daemon(const DaemonOptions& options) {
   }
   log::set_up(options.foreground ? Path{} : options.paths.log_file(),
               log_level(options.config.text("daemon.log_level")));
+  constexpr Duration kStale = seconds{10}; // nobody but us writes there
+  remove_stale_temporaries(options.paths.state_dir, kStale);
   auto opened = open_all(options);
   if (!opened) {
     ownership->release();

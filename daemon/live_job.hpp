@@ -41,6 +41,7 @@ struct LiveJob {
   AttemptId orders_read_of; ///< stop orders of an earlier daemon were looked for
   std::map<SchedulerJobId, MonoTime> surplus_cancelled;
 
+  bool generations_due = true; ///< the folders know more than the journals: one died over it
   std::optional<MonoTime> over_since; ///< final, and nothing of it runs or waits
 
   bool busy = false;                           ///< an act is under way in the executor

@@ -24,7 +24,10 @@ void Reconciler::observe(LiveJob& job) {
       read_journal(job, row.n, change);
     }
   }
-  if (!change.events.empty() || !change.attempts.empty()) {
+  if (job.generations_due) {
+    job.generations_due = !reconcile_generations(job.model, job.folder, change);
+  }
+  if (!change.events.empty() || !change.attempts.empty() || !change.generations.empty()) {
     if (const Status done = commit(job, change); !done) {
       log::error(job.model.job.id.str() + ": " + done.error().message);
     }
@@ -48,6 +51,7 @@ void Reconciler::read_claims(LiveJob& job, Change& change) {
       return;
     }
     apply(job.model, **claim, change);
+    job.generations_due = true; // the one before may have died over what it was tidying up
     ports_.registry.note_node((*claim)->host, wall());
     forget_watch(job);
   }

@@ -83,8 +83,19 @@ void Reconciler::tick() {
     const bool over =
         is_final(job.model.job.state) && !job.busy && job.model.open_submission() == nullptr;
     job.over_since = over ? std::optional(job.over_since.value_or(now())) : std::nullopt;
-    it = over && now() - *job.over_since >= kTidyingTime ? jobs_.erase(it) : std::next(it);
+    const bool done = over && now() - *job.over_since >= kTidyingTime;
+    if (done) {
+      last_look(job);
+    }
+    it = done ? jobs_.erase(it) : std::next(it);
   }
+}
+
+// Its last runner may have died while it tidied up.
+void Reconciler::last_look(LiveJob& job) {
+  job.generations_due = true;
+  observe(job);
+  remove_stale_temporaries(job.folder.path(), kTidyingTime);
 }
 
 void Reconciler::attend(LiveJob& job) {

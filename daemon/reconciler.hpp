@@ -83,6 +83,7 @@ public:
 private:
   // observing (observe.cpp)
   void observe(LiveJob& job);
+  void last_look(LiveJob& job);
   void read_claims(LiveJob& job, Change& change);
   bool read_journal(LiveJob& job, AttemptId n, Change& change);
   void read_coordinator(LiveJob& job, AttemptId n);

@@ -11,6 +11,11 @@
 // and without a registry everything is made from the beginning.
 
 namespace ckpt::daemon {
+namespace {
+
+constexpr Duration kLookedAt = minutes{10}; ///< after its end
+
+} // namespace
 
 Status Reconciler::recover(bool rebuild) {
   const auto ids = ports_.store.list_jobs();
@@ -67,7 +72,9 @@ Status Reconciler::recover_job(JobId id, bool rebuild) {
     log::info(id.str() + ": was never accepted, removed");
     return ports_.store.remove_job(id);
   }
-  if (is_final(model.job.state) && model.open_submission() == nullptr) {
+  // One that is over is looked at once more if that may not have been done yet.
+  const bool long_over = !model.job.ended_at || wall() - *model.job.ended_at > kLookedAt;
+  if (is_final(model.job.state) && model.open_submission() == nullptr && long_over) {
     return {};
   }
   const auto job = adopt(std::move(model));

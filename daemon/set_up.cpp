@@ -1,6 +1,7 @@
 #include "daemon/set_up.hpp"
 
 #include "core/base/clock.hpp"
+#include "core/base/kill_point.hpp"
 #include "core/base/process.hpp"
 #include "core/base/strings.hpp"
 
@@ -169,6 +170,7 @@ Result<Opened> open_all(const DaemonOptions& options) {
     return tl::unexpected(registry.error());
   }
   opened.registry = *std::move(registry);
+  remove_stale_temporaries(opened.store->root() / "bin", seconds{10});
   const auto runner = opened.store->install_runner(options.runner_executable, CKPT_VERSION);
   if (!runner) {
     return tl::unexpected(runner.error());
@@ -198,6 +200,7 @@ Result<Opened> open_all(const DaemonOptions& options) {
   out.state_dir = options.paths.state_dir.string();
   // Daemon and runners must mean the same by a lease that has run out.
   out.exports["CKPT_LEASE"] = std::to_string(out.limits.lease / milliseconds{1}) + "ms";
+  out.exports.merge(kill_point_environment());
   if (!opened.engine.dmtcp_root.empty()) {
     out.exports["CKPT_DMTCP_ROOT"] = opened.engine.dmtcp_root;
   }

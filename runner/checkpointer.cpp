@@ -4,6 +4,7 @@
 #include "runner/checkpointer.hpp"
 
 #include "core/base/clock.hpp"
+#include "core/base/kill_point.hpp"
 #include "core/base/log.hpp"
 #include "core/base/strings.hpp"
 #include "runner/left_over.hpp"
@@ -85,6 +86,7 @@ CheckpointOutcome Checkpointer::take_once(engine::Session& session,
   report_({.kind = store::AttemptEventKind::checkpoint_started,
            .generation = *number,
            .trigger = trigger.load()});
+  kill_point("checkpoint.begin");
   Manifest draft;
   draft.job = JobId{};
   draft.id = *number;
@@ -96,6 +98,7 @@ CheckpointOutcome Checkpointer::take_once(engine::Session& session,
   engine::CheckpointRequest request;
   request.while_frozen = [&] { return capture(wish, draft); };
   const auto images = session.checkpoint(request);
+  kill_point("checkpoint.imaged");
   Result<Manifest> sealed = tl::unexpected<Error>(Error{});
   if (images) {
     draft.trigger = trigger.load();
@@ -139,6 +142,7 @@ CheckpointOutcome Checkpointer::take_once(engine::Session& session,
 }
 
 Status Checkpointer::capture(const CheckpointWish& wish, Manifest& draft) const {
+  kill_point("checkpoint.frozen");
   std::set<Path> paths{setting_.output.out, setting_.output.err};
   for (const Path& path : expand_globs(wish.policy.append_files, setting_.cwd)) {
     paths.insert(path);
@@ -161,7 +165,9 @@ Status Checkpointer::capture(const CheckpointWish& wish, Manifest& draft) const 
       return tl::unexpected<Error>(saved.error());
     }
     draft.saved.push_back(std::move(*saved));
+    kill_point("checkpoint.saved_file");
   }
+  kill_point("checkpoint.captured");
   return {};
 }
 

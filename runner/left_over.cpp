@@ -98,6 +98,7 @@ void remove_unsealed_images(const store::JobFolder& folder, AttemptId attempt) {
       const Path below = (folder.path() / file.path).lexically_relative(images);
       if (!below.empty() && *below.begin() != "..") {
         sealed.insert(images / *below.begin());
+        sealed.insert(images / (below.begin()->string() + ".zst")); // its packed form
       }
     }
   }

@@ -1,5 +1,6 @@
 // ckpt-runner: the process inside an allocation. `run` is what generated batch scripts call;
 // `--stub` and `--ns-init` are called by its own engines.
+#include "core/base/kill_point.hpp"
 #include "core/base/log.hpp"
 #include "core/base/process.hpp"
 #include "core/engine/criu/ns_init.hpp"
@@ -40,6 +41,7 @@ store::Claim claim_wish(const runner::Context& context) {
 
 /// Starts this program again in the same process: a local requeue.
 [[noreturn]] void start_again(const runner::Context& context, char** argv) {
+  kill_point("requeue.again");
   ::setenv("CKPT_LOCAL_RESTART_COUNT", std::to_string(context.restart_count + 1).c_str(), 1);
   ::execv("/proc/self/exe", argv);
   std::perror("ckpt-runner: cannot start again");

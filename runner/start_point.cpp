@@ -10,7 +10,7 @@ namespace ckpt::runner {
 namespace {
 
 constexpr int kQuickFailures = 3;
-constexpr Duration kQuick = seconds{60};
+constexpr Duration kQuick = minutes{15};
 
 const Manifest* find(const std::vector<Manifest>& sealed, GenerationId id) {
   const auto found = std::find_if(
@@ -91,7 +91,9 @@ std::optional<std::string> loop_guard(const std::vector<EarlierAttempt>& attempt
     return std::nullopt;
   }
   return "the last " + std::to_string(quick) +
-         " attempts broke within a minute of their start, without a new generation";
+         " attempts broke within a quarter of an hour, without a new generation; the newest: " +
+         std::string(word(*attempts.back().end_reason)) +
+         (attempts.back().end_detail.empty() ? "" : " (" + attempts.back().end_detail + ")");
 }
 
 std::optional<EarlierAttempt> finished_attempt(const std::vector<EarlierAttempt>& attempts,
@@ -143,6 +145,7 @@ std::vector<EarlierAttempt> read_earlier_attempts(const store::JobFolder& folder
       } else if (event.kind == Kind::ended) {
         attempt.ended = true;
         attempt.end_reason = event.end_reason;
+        attempt.end_detail = event.reason;
         if (event.end_reason == EndReason::completed || event.end_reason == EndReason::failed) {
           attempt.result = ExitStatus{event.exit_code, event.signal};
         }

@@ -18,6 +18,7 @@ struct EarlierAttempt {
   bool program_ran = false; ///< marked its start, and did not leave again without one
   std::optional<GenerationId> started_from; ///< of its newest mark; nothing: from the beginning
   std::optional<EndReason> end_reason;
+  std::string end_detail;
   std::optional<ExitStatus> result; ///< the program ended by itself
   bool sealed_any = false;
   Duration program_time{0}; ///< from program start to its last event

@@ -3,6 +3,7 @@
 // end that is written down.
 #include "runner/supervisor.hpp"
 
+#include "core/base/kill_point.hpp"
 #include "core/base/log.hpp"
 #include "core/base/strings.hpp"
 #include "runner/host.hpp"
@@ -41,6 +42,7 @@ int Supervisor::run(EventLoop& loop) {
 
 bool Supervisor::prepare() {
   host_ = this_host();
+  memory_kills_before_ = memory_kills();
   scheduler_ =
       scheduler::make_scheduler({context_.scheduler, context_.local_state_dir, context_.env});
   const auto spec = folder_.read_spec();
@@ -180,6 +182,7 @@ void Supervisor::look_at_orders() {
       return;
     }
     ++next_order_;
+    kill_point("order.read");
     handle(**order);
   }
 }

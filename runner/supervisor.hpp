@@ -176,6 +176,7 @@ private:
   std::optional<MonoTime> term_seen_;
   Duration kill_wait_ = seconds{30};
   std::optional<EndReason> term_cause_;
+  std::int64_t memory_kills_before_ = 0;
   std::optional<ExitStatus> root_status_;
   std::atomic<bool> fenced_{false};
   std::optional<Ending> ending_;

@@ -1,4 +1,5 @@
 // When a checkpoint is due, and what follows it.
+#include "core/base/kill_point.hpp"
 #include "core/base/log.hpp"
 #include "runner/supervisor.hpp"
 
@@ -105,6 +106,7 @@ void Supervisor::on_checkpoint(const CheckpointOutcome& outcome) {
         std::max(facts_.costs.slowest_freeze_to_sealed.value_or(Duration{0}),
                  manifest.sealed_at - manifest.frozen_at);
     newest_bytes_ = manifest.raw_bytes();
+    kill_point("checkpoint.sealed");
     for (const std::int64_t order : flight.orders) {
       journal({.kind = Kind::order_done, .generation = outcome.generation, .order = order});
     }

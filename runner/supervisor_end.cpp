@@ -2,7 +2,10 @@
 // is asked for.
 #include "core/base/kill_point.hpp"
 #include "core/base/log.hpp"
+#include "core/domain/program_end.hpp"
 #include "core/store/fate.hpp"
+#include "runner/host.hpp"
+#include "runner/left_over.hpp"
 #include "runner/start_now.hpp"
 #include "runner/supervisor.hpp"
 
@@ -107,22 +110,28 @@ void Supervisor::on_root_ended(const ExitStatus& status) {
     return; // we killed it
   }
   const auto program = session_->program_status(status);
+  ProgramEnd seen;
+  seen.status_known = program.has_value();
+  seen.code = program ? program->code : std::nullopt;
+  seen.signal = program ? program->signal : std::nullopt;
+  seen.fenced = fenced_;
+  seen.out_of_memory = memory_kills() > memory_kills_before_;
+  if (term_seen_) {
+    seen.term = term_cause_.value_or(EndReason::interrupted);
+  }
+  const ProgramVerdict verdict = judge_program_end(seen);
   Ending ending;
-  if (program && !term_seen_ && !fenced_) {
-    ending.reason = program->success() ? EndReason::completed : EndReason::failed;
+  ending.reason = verdict.reason;
+  ending.requeue = verdict.requeue;
+  if (verdict.is_result) {
     ending.detail = program->describe();
     ending.program = program;
-  } else if (program && program->success()) {
-    // A program that ends with 0 after TERM has finished: nothing but success says so.
-    ending.reason = EndReason::completed;
-    ending.program = program;
   } else if (term_seen_) {
-    ending.reason = term_cause_.value_or(EndReason::interrupted);
     ending.detail = "the program died after TERM: " + status.describe();
+  } else if (program) {
+    ending.detail = "the program was killed: " + program->describe();
   } else {
-    ending.reason = EndReason::interrupted;
     ending.detail = "the engine broke: " + status.describe();
-    ending.requeue = true;
   }
   begin_end(std::move(ending));
 }
@@ -160,6 +169,7 @@ void Supervisor::begin_end(Ending ending) {
   if (ending_->requeue) {
     journal({.kind = Kind::requeue_intent, .reason = claim_.token.value});
   }
+  kill_point("end.begun");
   session_->interrupt();
   engine_worker_->run(
       [this] {
@@ -177,6 +187,7 @@ void Supervisor::finish_end() {
     return;
   }
   phase_ = Phase::over;
+  kill_point("end.killed");
   if (session_ && !root_status_) {
     int status = 0;
     ::waitpid(session_->root_pid(), &status, WNOHANG);
@@ -191,8 +202,10 @@ void Supervisor::finish_end() {
       }(),
       "the attempt has ended");
   const bool written = write_end();
+  kill_point("end.written");
   session_.reset();
   lease_.reset();
+  kill_point("end.left");
   if (written && (ending_->program || ending_->reason == EndReason::cancelled)) {
     clean_up();
   }
@@ -267,10 +280,15 @@ void Supervisor::clean_up() {
          tidy_.prune(policy_, JobPhase::succeeded, attempts_until_now())) {
       journal(event);
     }
+    kill_point("end.pruned");
+    for (AttemptId attempt{1}; attempt <= claim_.attempt; ++attempt.value) {
+      remove_unsealed_images(folder_, attempt);
+    }
   }
   if (!tmpdir_.empty()) {
     std::ignore = remove_tree(tmpdir_); // no attempt follows
   }
+  kill_point("end.cleaned");
 }
 
 void Supervisor::requeue() {
@@ -281,11 +299,14 @@ void Supervisor::requeue() {
       journal({.kind = Kind::requeue_failed, .reason = noted.error().message});
       return;
     }
+    kill_point("requeue.noted");
     journal({.kind = Kind::requeue_done});
     start_again_ = true;
     return;
   }
+  kill_point("requeue.ask");
   const auto requeued = scheduler_->requeue(context_.scheduler_job_id);
+  kill_point("requeue.asked");
   journal(requeued || was_requeued() ? store::AttemptEvent{.kind = Kind::requeue_done}
                                      : store::AttemptEvent{.kind = Kind::requeue_failed,
                                                            .reason = requeued.error().message});
@@ -305,6 +326,7 @@ void Supervisor::take_wait_away() {
   if (auto left = leave_start_now_behind(context_, ending_->exclude_node); !left) {
     log::warning("the wait after the requeue will not be cut short: " + left.error().message);
   }
+  kill_point("start_now.left");
   if (auto asked = scheduler_->start_now(context_.scheduler_job_id); !asked) {
     log::info("the start was not brought forward yet: " + asked.error().message);
   }

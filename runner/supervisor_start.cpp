@@ -159,6 +159,7 @@ Status Supervisor::mark_start(std::optional<GenerationId> from) {
   if (!marked) {
     return fail(ErrorClass::failed, "store_unwritable", "the start could not be written down");
   }
+  kill_point("start.marked");
   const auto claims = folder_.read_claims();
   protocol::StartView view;
   view.token_revoked = folder_.is_revoked(claim_.token);
@@ -214,14 +215,17 @@ Result<std::unique_ptr<engine::Session>> Supervisor::restart_from(const Manifest
     }
     return tl::unexpected<Error>(images.error());
   }
+  kill_point("start.materialized");
   const bool exact = policy_.stdout_on_restart == StdoutOnRestart::exact;
   if (auto restored = generations_.restore_files(manifest, exact); !restored) {
     return tl::unexpected<Error>(restored.error());
   }
+  kill_point("start.restored");
   engine::RestartRequest request;
   request.launch = launch_request();
   request.images = *images;
   auto session = engine_->restart(request);
+  kill_point("start.restarted");
   if (session) {
     started_from_ = manifest.id;
     run_before_ = manifest.run_before;
@@ -243,7 +247,10 @@ Result<std::unique_ptr<engine::Session>> Supervisor::launch_fresh() {
   if (auto cut = cut_output_to_start(); !cut) {
     return tl::unexpected<Error>(cut.error());
   }
-  return engine_->launch(launch_request());
+  kill_point("start.output_cut");
+  auto session = engine_->launch(launch_request());
+  kill_point("start.launched");
+  return session;
 }
 
 // From the beginning: the first attempt notes how long the files were and empties the output, as
@@ -304,6 +311,7 @@ void Supervisor::on_started(Result<std::unique_ptr<engine::Session>> started) {
     const std::lock_guard lock(session_mutex_);
     session_ = std::move(*started);
   }
+  kill_point("start.known");
   program_started_ = clock_.monotonic();
   facts_.run_before = run_before_;
   journal({.kind = started_from_ ? Kind::program_restarted : Kind::program_started,

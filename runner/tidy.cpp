@@ -30,6 +30,9 @@ std::vector<store::AttemptEvent> Tidy::prune(const Policy& policy,
   }
   std::vector<Manifest> sealed;
   for (const store::GenerationOnDisk& generation : *on_disk) {
+    if (!generation.tombstone.empty() && generations_.removal_unfinished(generation.id)) {
+      std::ignore = generations_.remove(generation.id, {}); // somebody may have died over it
+    }
     if (is_good(generation)) {
       sealed.push_back(*generation.manifest);
     }

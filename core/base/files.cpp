@@ -197,6 +197,7 @@ Status append_durably(const Path& path, std::string_view content, mode_t mode) {
       ::fsync(fd.get()) != 0 || !close_checked(fd)) {
     return failed("cannot append to", path);
   }
+  kill_point("file.appended");
   return is_new ? sync_directory(path.parent_path()) : Status{};
 }
 
@@ -269,6 +270,7 @@ Status remove_tree(const Path& path) {
 }
 
 Status truncate_file(const Path& path, std::uint64_t length) {
+  kill_point("file.cut");
   const Fd fd = open_file(path, O_WRONLY);
   if (!fd || ::ftruncate(fd.get(), static_cast<off_t>(length)) != 0 || ::fsync(fd.get()) != 0) {
     return failed("cannot cut", path);

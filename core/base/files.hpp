@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/domain/result.hpp"
+#include "core/domain/time.hpp"
 
 #include <sys/types.h>
 
@@ -75,7 +76,12 @@ Status sync_file(const Path& path);
 Status sync_directory(const Path& path);
 Status rename_durably(const Path& from, const Path& to); ///< and fsync of the folder
 Status remove_file(const Path& path);                    ///< gone already is fine
-Status remove_tree(const Path& path);                    ///< likewise; never follows links
+Status remove_tree(const Path& path);
+
+/// Below `folder`, removes what the atomic writers above left when they were killed between
+/// temporary and final name: only files with such a name that are older than `age` by this
+/// machine's clock. Links are not followed. Returns how many; what cannot be looked at stays.
+int remove_stale_temporaries(const Path& folder, Duration age);                    ///< likewise; never follows links
 
 /// Copies content and mode, by reflink where the filesystem can; fsync at the end.
 Status copy_file_durably(const Path& from, const Path& to, mode_t mode);

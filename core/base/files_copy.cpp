@@ -1,4 +1,5 @@
 #include "core/base/files.hpp"
+#include "core/base/kill_point.hpp"
 
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -58,6 +59,7 @@ Status copy_file_durably(const Path& from, const Path& to, mode_t mode) {
     ::unlink(to.c_str());
     return tl::unexpected<Error>(errno_error(error_number, "cannot copy to", to));
   }
+  kill_point("file.copied");
   return sync_directory(to.parent_path());
 }
 

@@ -87,6 +87,11 @@ bool is_hold(std::string_view reason) {
 
 } // namespace
 
+bool is_launch_failure(std::string_view reason) {
+  return reason.find("launch failed") != std::string_view::npos ||
+         reason.find("launch_failed") != std::string_view::npos;
+}
+
 bool is_over(AllocationState state) {
   switch (state) {
   case AllocationState::completed:

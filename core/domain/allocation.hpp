@@ -73,6 +73,9 @@ struct Allocation {
 /// Over: no process of it runs any more, and none will under this restart count.
 bool is_over(AllocationState state);
 
+/// The reason of a hold that Slurm itself has put on a job whose launch failed.
+bool is_launch_failure(std::string_view reason);
+
 /// Slurm's word ("COMPLETING", "CANCELLED by 0", "CG", "OUT_OF_MEMORY+") and reason in ours;
 /// `unknown` for what is not on our list.
 AllocationState allocation_state_from_slurm(std::string_view state, std::string_view reason);

@@ -291,6 +291,9 @@ private:
   }
 
   void alive() {
+    if (shown().state == AllocationState::held && is_launch_failure(shown().reason)) {
+      return launch_failed();
+    }
     if (shown().state == AllocationState::held && current_attempt()) {
       transition(JobEventType::parked, "held outside: " + shown_text()).token =
           facts_.submission->token;
@@ -316,6 +319,14 @@ private:
       return;
     }
     wait("allocation " + id_text() + ": " + shown_text());
+  }
+
+  /// A hold that nobody wished: a node or the controller came back without its memory. It would
+  /// wait for ever; a new submission does not.
+  void launch_failed() {
+    const std::string what =
+        "allocation " + id_text() + " was held by the scheduler itself: " + shown_text();
+    current_attempt() && !attempt_settled() ? after_lease(what) : go_on(what);
   }
 
   void over() {

@@ -1,5 +1,7 @@
 #include "core/store/content.hpp"
 
+#include "core/base/kill_point.hpp"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -106,6 +108,7 @@ Status OutputFile::publish(const Path& final_path) {
     return file_error("cannot put in place", final_path);
   }
   path_.clear();
+  kill_point("content.published");
   return {};
 }
 

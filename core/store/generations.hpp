@@ -90,6 +90,8 @@ public:
   /// stays: a number is never taken twice. The caller has asked retention first. Repeating it after
   /// a crash finishes the work.
   Status remove(GenerationId id, const std::string& reason) const;
+  /// Somebody died over remove(): the tombstone is there, and not all of the rest is gone.
+  bool removal_unfinished(GenerationId id) const;
 
   /// Copies the user's file into the generation while the program is frozen; the result goes into
   /// the manifest's `saved` (its hash comes with the seal). `invalid_path`, `not_a_regular_file`.

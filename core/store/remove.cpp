@@ -35,6 +35,12 @@ void remove_empty_folders(const Path& job, const StoredFile& image) {
 
 } // namespace
 
+bool Generations::removal_unfinished(GenerationId id) const {
+  std::error_code error; // the manifest is what goes last
+  return std::filesystem::exists(tombstone_file(dir(id)), error) &&
+         std::filesystem::exists(manifest_file(dir(id)), error);
+}
+
 Status Generations::remove(GenerationId id, const std::string& reason) const {
   auto tombstone = read_tombstone(dir(id));
   if (!tombstone) {

@@ -71,7 +71,9 @@ Result<Staged> stage(const Path& job, const SavedFile& saved, std::string& probl
   if (!ready) {
     return tl::unexpected(ready.error());
   }
-  auto output = OutputFile::create(original.parent_path() / (".ckpt-" + random_hex(8) + ".tmp"),
+  // Always the same name: what a killed attempt left in the user's folder, the next one takes over.
+  auto output = OutputFile::create(original.parent_path() /
+                                       (".ckpt-" + original.filename().string() + ".tmp"),
                                    saved.mode & 07777U);
   if (!output) {
     return tl::unexpected(output.error());

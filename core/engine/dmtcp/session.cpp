@@ -83,7 +83,12 @@ std::vector<ProcessInfo> DmtcpSession::program_processes() const {
 }
 
 std::optional<ExitStatus> DmtcpSession::program_status(const ExitStatus& root_status) const {
-  const bool engine_died = root_status.code == 99 && !coordinator_.alive();
+  // 99 is DMTCP's, and could be the program's: the coordinator's death tells, or DMTCP's own words
+  // where the program would have its last ones (a survivor of a process killed in a checkpoint).
+  const bool engine_died =
+      root_status.code == 99 &&
+      (!coordinator_.alive() ||
+       tells_of_a_broken_process(read_end_of_file(program_stderr_, kLastWords)));
   return engine_died || broken() ? std::nullopt : std::optional(root_status);
 }
 

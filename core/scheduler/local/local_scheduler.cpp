@@ -3,6 +3,7 @@
 // exit status is on disk before its zombie is reaped; nobody else's children are waited for.
 #include "core/scheduler/local/local_scheduler.hpp"
 
+#include "core/base/kill_point.hpp"
 #include "core/base/log.hpp"
 
 #include <signal.h>
@@ -133,6 +134,7 @@ LocalScheduler::start(const SchedulerJobId& id, const Submission& submission, in
   if (auto intent = records_.write(id, process); !intent) {
     return intent;
   }
+  kill_point("local.intent");
   SpawnOptions options;
   options.argv = {submission.script.string()};
   options.env = submission.env;
@@ -154,6 +156,7 @@ LocalScheduler::start(const SchedulerJobId& id, const Submission& submission, in
     }
     return tl::unexpected<Error>(pid.error());
   }
+  kill_point("local.spawned");
   process.pid = *pid;
   // A child of ours keeps its /proc entry until we reap it, so this cannot miss.
   process.start_ticks = start_ticks_of(*pid);
@@ -242,6 +245,7 @@ Result<Allocation> LocalScheduler::observe(const SchedulerJobId& id) {
     if (auto written = records_.write(id, *end); !written) {
       return tl::unexpected<Error>(written.error());
     }
+    kill_point("local.end_written");
     if (end->status) {
       siginfo_t info{};
       ::waitid(P_PID, static_cast<id_t>(record->process->pid), &info, WEXITED | WNOHANG);
@@ -300,6 +304,7 @@ Status LocalScheduler::cancel(const SchedulerJobId& id) {
   if (auto written = records_.write_cancelled(id, clock_.now()); !written) {
     return written;
   }
+  kill_point("local.cancel_written");
   const auto record = records_.read(id);
   if (record && record->process && live_process(*record->process)) {
     const auto processes = process_tree(record->process->pid);

@@ -2,6 +2,7 @@
 // failure; nothing is asked twice that cannot change.
 #include "core/scheduler/slurm/slurm_scheduler.hpp"
 
+#include "core/base/kill_point.hpp"
 #include "core/base/strings.hpp"
 #include "core/scheduler/slurm/commands.hpp"
 #include "core/scheduler/slurm/errors.hpp"
@@ -80,8 +81,10 @@ Result<SchedulerJobId> SlurmScheduler::submit(const Submission& submission) {
   if (!words) {
     return tl::unexpected<Error>(words.error());
   }
+  kill_point("slurm.sbatch");
   const auto result =
       run(*words, sbatch_environment(submission.env, config_.env), config_.submit_timeout);
+  kill_point("slurm.sbatch_done");
   if (!result) {
     return tl::unexpected<Error>(result.error());
   }
@@ -186,7 +189,9 @@ Result<std::vector<Allocation>> SlurmScheduler::look_up(const std::vector<Schedu
 Status SlurmScheduler::act(const std::string& doing,
                            const Words& words,
                            std::initializer_list<Trouble> harmless) const {
+  kill_point("slurm.act");
   const auto result = run(words, query_env_, config_.query_timeout);
+  kill_point("slurm.act_done");
   if (!result) {
     return tl::unexpected<Error>(result.error());
   }

@@ -288,6 +288,28 @@ const std::vector<Row> kRows{
      },
      {ActionKind::transition},
      JobEventType::parked},
+    {"Slurm itself holds it after a failed launch: nobody wished that",
+     [](JobFacts& f) {
+       f.attempt->ended = EndReason::requeued;
+       set_state(f, AllocationState::held, 1);
+       f.allocation.allocation->reason = "(launch failed requeued held)";
+     },
+     {ActionKind::close_submission, ActionKind::submit}},
+    {"the same, and its attempt may still run: the lease tells",
+     [](JobFacts& f) {
+       set_state(f, AllocationState::held, 1);
+       f.allocation.allocation->reason = "launch failed requeued held";
+     },
+     {ActionKind::nothing}},
+    {"the same, again and again",
+     [](JobFacts& f) {
+       f.attempt.reset();
+       set_state(f, AllocationState::held, 1);
+       f.allocation.allocation->reason = "launch_failed_requeued_held";
+       f.counts.fruitless_in_a_row = 3;
+     },
+     {ActionKind::transition},
+     JobEventType::parked},
     {"stop while it runs", [](JobFacts& f) { f.wishes.stop = true; }, {ActionKind::stop_order}},
     {"stop, ordered and rung a moment ago",
      [](JobFacts& f) {

@@ -1,0 +1,55 @@
+#include "core/store/generations.hpp"
+#include "tests/unit/daemon/harness.hpp"
+
+using namespace ckpt;
+using namespace ckpt::daemon;
+using namespace ckpt::daemon::test;
+
+TEST_CASE("a runner died over its tidying: the folders tell what its journal does not") {
+  World world;
+  const JobId job = world.submit();
+  world.pass();
+  ScriptedRunner runner = world.begin(job, world.newest_allocation());
+  const store::Generations generations(world.folder(job).path());
+  REQUIRE(generations.allocate());
+  runner.seal(GenerationId{1}, Trigger::interval);
+  world.pass(seconds{2});
+  REQUIRE(generations.remove(GenerationId{1}, "beyond keep 1")); // and no event
+  const Path left = world.folder(job).path() / "generations/g1/.removed.json.0123456789abcdef.tmp";
+  REQUIRE(write_file_atomically(left, "half"));
+  const auto long_ago = std::filesystem::file_time_type::clock::now() - std::chrono::hours{1};
+  std::filesystem::last_write_time(left, long_ago);
+  const auto state = [&] {
+    const auto rows = world.commands->generations(job);
+    REQUIRE(rows);
+    REQUIRE(rows->size() == 1);
+    return rows->front().state;
+  };
+  CHECK(state() == GenerationState::sealed);
+  SUBCASE("seen when the next attempt begins") {
+    runner.write(store::AttemptEventKind::requeue_intent);
+    runner.end(EndReason::walltime);
+    const SchedulerJobId id = world.newest_allocation();
+    REQUIRE(world.scheduler.requeue(id));
+    world.scheduler.gone(id);
+    world.pass(seconds{3});
+    world.begin(job, id);
+    CHECK(state() == GenerationState::pruned);
+  }
+  SUBCASE("seen when the job is let go") {
+    runner.end(EndReason::completed, 0);
+    world.pass(minutes{2});
+    CHECK(world.reconciler->live_count() == 0);
+    CHECK(state() == GenerationState::pruned);
+    CHECK_FALSE(std::filesystem::exists(left));
+  }
+  SUBCASE("also by a daemon that is started when the job is over already") {
+    runner.end(EndReason::completed, 0);
+    world.pass(seconds{3});
+    world.start_daemon();
+    CHECK(world.reconciler->live_count() == 1);
+    world.pass(minutes{2});
+    CHECK(state() == GenerationState::pruned);
+    CHECK_FALSE(std::filesystem::exists(left));
+  }
+}
