@@ -1,5 +1,6 @@
 #include "core/base/log.hpp"
 #include "core/domain/machines.hpp"
+#include "core/domain/retention.hpp"
 #include "core/store/generations.hpp"
 #include "daemon/reconciler.hpp"
 
@@ -10,6 +11,24 @@
 // and without a registry everything is made from the beginning.
 
 namespace ckpt::daemon {
+
+namespace {
+
+/// By its rows: retention would remove something. The lineage does not matter for this glance.
+bool is_untidy(const JobModel& model) {
+  std::vector<GenerationFacts> facts;
+  for (const auto& [id, row] : model.generations) {
+    if (row.state == GenerationState::sealed || row.state == GenerationState::corrupt) {
+      facts.push_back({id, row.state, row.pinned, false, true});
+    }
+  }
+  const JobPhase phase =
+      model.job.state == JobState::completed ? JobPhase::succeeded : JobPhase::ended_otherwise;
+  const auto verdicts = retain(facts, model.job.policy, phase);
+  return std::any_of(verdicts.begin(), verdicts.end(), [](const auto& v) { return !v.keep; });
+}
+
+} // namespace
 
 Status Reconciler::recover(bool rebuild) {
   const auto ids = ports_.store.list_jobs();
@@ -59,7 +78,7 @@ Status Reconciler::recover_job(JobId id, bool rebuild) {
     log::info(id.str() + ": was never accepted, removed");
     return ports_.store.remove_job(id);
   }
-  if (is_final(model.job.state) && model.open_submission() == nullptr) {
+  if (is_final(model.job.state) && model.open_submission() == nullptr && !is_untidy(model)) {
     return {};
   }
   const auto job = adopt(std::move(model));

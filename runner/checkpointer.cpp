@@ -122,7 +122,8 @@ CheckpointOutcome Checkpointer::take_once(engine::Session& session,
   if (auto marked = generations_.mark_failed(*number, error.message); !marked) {
     log::warning("failed generation not marked: " + marked.error().message);
   }
-  remove_unsealed_images();
+  // Only between checkpoints, on the engine's thread: nothing is being written.
+  std::ignore = generations_.remove_unsealed_images(setting_.attempt);
   return {*number, std::nullopt, error};
 }
 
@@ -167,34 +168,6 @@ Result<Manifest> Checkpointer::seal(const engine::CheckpointImages& images, Mani
     draft.images.push_back(std::move(file));
   }
   return generations_.seal(std::move(draft));
-}
-
-// Only between checkpoints, on the engine's thread: nothing is being written.
-void Checkpointer::remove_unsealed_images() const {
-  const Path images = setting_.folder.attempt(setting_.attempt).images();
-  std::set<Path> sealed;
-  const auto known = generations_.list();
-  if (!known) {
-    return; // without the seals there is no telling what may go
-  }
-  for (const store::GenerationOnDisk& generation : *known) {
-    if (!generation.manifest) {
-      continue;
-    }
-    for (const StoredFile& file : generation.manifest->images) {
-      const Path path = setting_.folder.path() / file.path;
-      const Path below = path.lexically_relative(images);
-      if (!below.empty()) {
-        sealed.insert(images / *below.begin());
-      }
-    }
-  }
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(images, ignored)) {
-    if (!sealed.contains(entry.path())) {
-      std::ignore = remove_tree(entry.path());
-    }
-  }
 }
 
 } // namespace ckpt::runner

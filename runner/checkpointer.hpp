@@ -57,7 +57,6 @@ private:
   Status check_space(engine::Session& session, const CheckpointWish& wish) const;
   Status capture(const CheckpointWish& wish, Manifest& draft) const;
   Result<Manifest> seal(const engine::CheckpointImages& images, Manifest draft) const;
-  void remove_unsealed_images() const;
 
   CheckpointSetting setting_;
   Report report_;

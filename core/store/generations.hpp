@@ -81,6 +81,10 @@ public:
   /// a crash finishes the work.
   Status remove(GenerationId id, const std::string& reason) const;
 
+  /// What lies in attempts/<n>/images and is listed by no manifest: left by a checkpoint that was
+  /// never sealed. Only while nobody writes there; without the list of seals nothing is removed.
+  Status remove_unsealed_images(AttemptId attempt) const;
+
   /// Copies the user's file into the generation while the program is frozen; the result goes into
   /// the manifest's `saved` (its hash comes with the seal). `invalid_path`, `not_a_regular_file`.
   Result<SavedFile> save_file(GenerationId id, const Path& original) const;

@@ -81,4 +81,37 @@ Status Generations::remove(GenerationId id, const std::string& reason) const {
                  });
 }
 
+Status Generations::remove_unsealed_images(AttemptId attempt) const {
+  const auto known = list();
+  if (!known) {
+    return tl::unexpected(known.error());
+  }
+  const Path images = attempts_dir(job_folder_) / attempt.str() / "images";
+  std::set<Path> sealed;
+  for (const GenerationOnDisk& generation : *known) {
+    if (!generation.manifest) {
+      continue;
+    }
+    for (const StoredFile& file : generation.manifest->images) {
+      const Path below = (job_folder_ / file.path).lexically_relative(images);
+      if (!below.empty()) {
+        sealed.insert(images / *below.begin());
+      }
+    }
+  }
+  std::error_code gone;
+  for (const auto& entry : std::filesystem::directory_iterator(images, gone)) {
+    // A set of one file is sealed by its own name, and lies there as .zst once it is packed.
+    const Path raw =
+        entry.path().extension() == ".zst" ? Path(entry.path()).replace_extension() : entry.path();
+    if (sealed.contains(entry.path()) || sealed.contains(raw)) {
+      continue;
+    }
+    if (const Status removed = remove_tree(entry.path()); !removed) {
+      return removed;
+    }
+  }
+  return {};
+}
+
 } // namespace ckpt::store
