@@ -100,7 +100,6 @@ def test_every_end_is_told_as_it_was(site):
     requeued = sbatch(site, "-w", "n3", "--requeue", "--wrap", '[ "$SLURM_RESTART_COUNT" ] || sleep 600; exit 3')
     evicted = sbatch(site, "-w", "n1", "-c", "8", "--no-requeue", "--wrap", "sleep 600")
     pending = sbatch(site, "--begin", "now+1hour", "--wrap", "true")
-    deadline = sbatch(site, "-w", "n1", "-c", "8", "-t", "1", "--deadline", "now+62seconds", "--wrap", "sleep 600")
     runs(site, by_user, by_root, dying, requeued, evicted)
     site.run("scancel", by_user, pending, check=True)
     cluster.run("scancel", by_root)
@@ -109,7 +108,7 @@ def test_every_end_is_told_as_it_was(site):
     cluster.crash_node("n2")
     cluster.run("scontrol", "update", "nodename=n2", "state=down", "reason=test")
     ends |= {by_user: "cancelled:0", by_root: "cancelled:0", pending: "cancelled:0", dying: "node_fail:0", requeued: "failed:3:restarts1",
-             evicted: "preempted:0", high: "completed:0", deadline: "deadline:1"}
+             evicted: "preempted:0", high: "completed:0"}
     forgotten(site, *ends, timeout=150)
     done = subprocess.run([PROGRAMS / "contract_scheduler", "--test-case=accounting*"], text=True, capture_output=True,
                           env={"PATH": os.environ["PATH"], **cluster.env(),
