@@ -155,6 +155,23 @@ void Reconciler::poll_if_due() {
       [this, answer, asked] { take_answer(*asked, *answer); });
 }
 
+/// Accounting has no restart count: it is told by the number of its records, of which a site may
+/// have lost some. What the controller has forgotten is over for good, so that the last record
+/// speaks of the last attempt.
+std::vector<Allocation> Reconciler::counted_by_attempts(std::vector<Allocation> allocations) const {
+  for (Allocation& allocation : allocations) {
+    for (const auto& [id, job] : jobs_) {
+      const SubmissionRow* open = job->model.open_submission();
+      const AttemptRow* newest = job->model.newest_attempt();
+      if (is_over(allocation.state) && open != nullptr && newest != nullptr &&
+          open->scheduler_job_id == allocation.id && newest->token == open->token) {
+        allocation.restart_count = std::max(allocation.restart_count, newest->restart_count);
+      }
+    }
+  }
+  return allocations;
+}
+
 void Reconciler::take_answer(const Question& question, const Answer& answer) {
   polling_ = false;
   if (!answer.snapshot) {
@@ -180,7 +197,7 @@ void Reconciler::take_answer(const Question& question, const Answer& answer) {
   fresh.answered_at = wall();
   put_allocations(fresh, *answer.snapshot);
   if (answer.looked_up) {
-    put_allocations(fresh, *answer.looked_up);
+    put_allocations(fresh, counted_by_attempts(*answer.looked_up));
   } else {
     for (const SchedulerJobId& id : question.watched) {
       if (fresh.by_id.count(id) == 0) {

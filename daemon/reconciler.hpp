@@ -99,6 +99,7 @@ private:
   struct Answer;
   Question question() const;
   void take_answer(const Question& question, const Answer& answer);
+  std::vector<Allocation> counted_by_attempts(std::vector<Allocation> allocations) const;
   Duration poll_interval() const;
   Duration usual_poll_interval() const;
   std::optional<Duration> shortest_grace() const; ///< of the jobs that run
