@@ -61,6 +61,8 @@ void Reconciler::act(LiveJob& job, const Action& action) {
                          [&s = ports_.scheduler, id = *action.allocation] { return s.cancel(id); });
   case ActionKind::stop_order:
     return give_stop_order(job);
+  case ActionKind::drain_order:
+    return give_drain_order(job, action);
   case ActionKind::ring:
     return ring(job);
   case ActionKind::close_submission:
@@ -107,27 +109,53 @@ void Reconciler::ring(LiveJob& job) {
                       [] {});
 }
 
-void Reconciler::give_stop_order(LiveJob& job) {
-  const AttemptRow* newest = job.model.newest_attempt();
-  if (newest == nullptr) {
-    return;
-  }
+bool Reconciler::give_order(LiveJob& job,
+                            store::OrderKind kind,
+                            Trigger trigger,
+                            const std::string& reason) {
   store::Order order;
   order.epoch = epoch;
   order.expires_at = wall() + config_.order_validity;
-  order.kind = store::OrderKind::stop;
-  order.trigger = Trigger::stop;
-  order.reason = job.model.job.reason;
-  const auto given = job.folder.attempt(newest->n).give_order(order);
+  order.kind = kind;
+  order.trigger = trigger;
+  order.reason = reason;
+  const auto given = job.folder.attempt(job.model.newest_attempt()->n).give_order(order);
   if (!given) {
     log::error(job.model.job.id.str() + ": " + given.error().message);
     job.waits_for = given.error().message;
     job.done.rung_at = now();
-  } else {
-    kill_point("order.given");
-    ring(job);
+    return false;
   }
-  job.done.stop_order_given = given.has_value();
+  kill_point("order.given");
+  ring(job);
+  return true;
+}
+
+void Reconciler::give_stop_order(LiveJob& job) {
+  if (job.model.newest_attempt() != nullptr) {
+    job.done.stop_order_given =
+        give_order(job, store::OrderKind::stop, Trigger::stop, job.model.job.reason);
+  }
+}
+
+void Reconciler::give_drain_order(LiveJob& job, const Action& action) {
+  if (job.model.newest_attempt() == nullptr) {
+    return;
+  }
+  // Once an episode, also when it could not be given: the checkpoints of the policy go on.
+  job.done.drain_order_given = true;
+  if (give_order(job, store::OrderKind::checkpoint, Trigger::drain, action.reason)) {
+    Change change;
+    change.events.push_back({wall(),
+                             "node_leaving",
+                             job.model.newest_attempt()->n,
+                             {},
+                             action.reason + "; a checkpoint is asked for",
+                             "scheduler",
+                             "daemon",
+                             std::nullopt});
+    commit(job, change);
+  }
 }
 
 void Reconciler::submit(LiveJob& job, const Action& action) {
@@ -287,6 +315,9 @@ void Reconciler::mark_lost(LiveJob& job, const Action& action) {
                          told == EndReason::requeued;
     // The scheduler sees the batch script; a runner without a last word is no program's result.
     reason = telling ? told : EndReason::lost;
+    if (found->second.restart_count > job.model.newest_attempt()->restart_count) {
+      reason = EndReason::requeued;
+    }
   }
   store::JobEvent event;
   event.kind = JobEventKind::attempt_lost;

@@ -38,10 +38,11 @@ struct LiveJob {
   std::optional<MonoTime> absent_counted; ///< the answer that was counted last
   ActsDone done;
   SubmissionToken done_for; ///< the submission that `done`, `tried_at` and `absent…` speak of
-  AttemptId orders_read_of; ///< stop orders of an earlier daemon were looked for
+  AttemptId orders_read_of; ///< orders of an earlier daemon were looked for
   std::map<SchedulerJobId, MonoTime> surplus_cancelled;
 
   bool generations_due = true; ///< the folders know more than the journals: one died over it
+  bool tidy_wanted = true;            ///< retention has not looked since the newest attempt ended
   std::optional<MonoTime> over_since; ///< final, and nothing of it runs or waits
 
   bool busy = false;                           ///< an act is under way in the executor

@@ -97,6 +97,7 @@ void lose_attempt(JobModel& model, const store::JobEvent& event, Change& change)
   row->reason = event.reason;
   row->ended_at = event.at;
   row->marked_lost = true;
+  fail_open_generations(model, row->n, change);
   change.attempts.insert(row->n);
   move(model, JobEventType::attempt_over);
   model.job.reason = event.reason;
@@ -107,6 +108,16 @@ void pin(JobModel& model, const store::JobEvent& event, bool pinned, Change& cha
       event.generation ? model.generations.find(*event.generation) : model.generations.end();
   if (found != model.generations.end()) {
     found->second.pinned = pinned;
+    change.generations.insert(found->first);
+  }
+}
+
+void prune(JobModel& model, const store::JobEvent& event, Change& change) {
+  const auto found =
+      event.generation ? model.generations.find(*event.generation) : model.generations.end();
+  if (found != model.generations.end()) {
+    found->second.state = GenerationState::pruned;
+    found->second.reason = event.reason;
     change.generations.insert(found->first);
   }
 }
@@ -126,6 +137,8 @@ std::string type_of(JobEventKind kind) {
     return "generation_" + std::string(word(kind));
   case JobEventKind::attempt_lost:
     return "attempt_lost";
+  case JobEventKind::pruned:
+    return "generation_pruned";
   case JobEventKind::created:
   case JobEventKind::stop_requested:
   case JobEventKind::parked:
@@ -291,6 +304,9 @@ void apply(JobModel& model, const store::JobEvent& event, Change& change) {
   case JobEventKind::pinned:
   case JobEventKind::unpinned:
     pin(model, event, event.kind == JobEventKind::pinned, change);
+    break;
+  case JobEventKind::pruned:
+    prune(model, event, change);
     break;
   case JobEventKind::attempt_lost:
     lose_attempt(model, event, change);

@@ -175,6 +175,10 @@ void apply(JobModel& model, const store::Claim& claim, Change& change);
 /// A line of an attempt's journal; the attempt is known.
 void apply(JobModel& model, AttemptId attempt, const store::AttemptEvent& event, Change& change);
 
+/// A checkpoint that was under way went down with its attempt, unless a manifest says otherwise
+/// later.
+void fail_open_generations(JobModel& model, AttemptId attempt, Change& change);
+
 /// What the scheduler shows of the newest attempt's allocation (suspended, resumed, no sight); only
 /// for people, and no durable fact.
 void show_attempt_state(JobModel& model, AttemptId attempt, AttemptState state, Change& change);

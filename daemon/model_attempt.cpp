@@ -163,16 +163,7 @@ void ended(Context& at) {
   at.row.ended_at = at.event.at;
   at.row.exit_code = at.event.exit_code;
   at.row.signal = at.event.signal;
-  // A checkpoint that was under way went down with it, unless a manifest says otherwise later.
-  for (auto& [id, generation] : at.model.generations) {
-    const bool open = generation.state == GenerationState::writing ||
-                      generation.state == GenerationState::verifying;
-    if (open && generation.attempt == at.row.n) {
-      generation.state = GenerationState::failed;
-      generation.reason = "its attempt ended before it was sealed";
-      at.change.generations.insert(id);
-    }
-  }
+  fail_open_generations(at.model, at.row.n, at.change);
   if (goes_on(reason)) {
     at.move_job(JobEventType::attempt_over,
                 "attempt " + at.row.n.str() + " ended: " + std::string(word(reason)) +
@@ -320,6 +311,18 @@ void apply(JobModel& model, AttemptId attempt, const store::AttemptEvent& event,
                            event.number});
   Context at{model, *row, event, change};
   apply_kind(at);
+}
+
+void fail_open_generations(JobModel& model, AttemptId attempt, Change& change) {
+  for (auto& [id, generation] : model.generations) {
+    const bool open = generation.state == GenerationState::writing ||
+                      generation.state == GenerationState::verifying;
+    if (open && generation.attempt == attempt) {
+      generation.state = GenerationState::failed;
+      generation.reason = "its attempt ended before it was sealed";
+      change.generations.insert(id);
+    }
+  }
 }
 
 void show_attempt_state(JobModel& model, AttemptId attempt, AttemptState state, Change& change) {

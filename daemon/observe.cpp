@@ -52,6 +52,10 @@ void Reconciler::read_claims(LiveJob& job, Change& change) {
     }
     apply(job.model, **claim, change);
     job.generations_due = true; // the one before may have died over what it was tidying up
+    job.tidy_wanted = true;     // when it has ended
+    if (!grace_times_.empty()) {
+      poll_soon(); // it may run where preemptions have to be looked for
+    }
     ports_.registry.note_node((*claim)->host, wall());
     forget_watch(job);
   }
@@ -153,12 +157,13 @@ void Reconciler::forget_watch(LiveJob& job) {
 
 void Reconciler::watch_lease(LiveJob& job, const JobFacts& facts) {
   const AttemptRow* newest = job.model.newest_attempt();
-  if (newest == nullptr || !newest->live()) {
+  if (newest == nullptr || !(newest->live() || job.tidy_wanted)) {
     return;
   }
   const bool in_sight = facts.allocation.sight == Sight::present && facts.allocation.allocation &&
                         !is_over(facts.allocation.allocation->state);
-  if (in_sight && job.lease_read_at && now() - *job.lease_read_at < config_.poll.lease) {
+  if ((in_sight || !newest->live()) && job.lease_read_at &&
+      now() - *job.lease_read_at < config_.poll.lease) {
     return;
   }
   job.lease_read_at = now();
@@ -189,6 +194,12 @@ AllocationFacts Reconciler::allocation_facts(LiveJob& job) {
   if (found != sightings_.by_id.end()) {
     facts.sight = Sight::present;
     facts.allocation = found->second;
+    if (const auto leaving = sightings_.leaving_nodes.find(found->second.node);
+        leaving != sightings_.leaving_nodes.end()) {
+      facts.node_leaving = leaving->second;
+    } else {
+      job.done.drain_order_given = false; // the next time is another one
+    }
     if (found->second.eligible_at && sightings_.answered_at) {
       facts.begins_in = *found->second.eligible_at - *sightings_.answered_at;
     }
@@ -262,8 +273,8 @@ JobCounts Reconciler::counts_of(const LiveJob& job) const {
   return counts;
 }
 
-/// An order to stop that an earlier daemon gave to this attempt.
-void Reconciler::look_for_stop_order(LiveJob& job) {
+/// Orders that an earlier daemon gave to this attempt.
+void Reconciler::look_for_orders(LiveJob& job) {
   const AttemptRow* newest = job.model.newest_attempt();
   if (newest == nullptr || job.orders_read_of == newest->n) {
     return;
@@ -278,6 +289,8 @@ void Reconciler::look_for_stop_order(LiveJob& job) {
     job.done.stop_order_given =
         job.done.stop_order_given ||
         ((*order)->kind == store::OrderKind::stop && (*order)->expires_at > wall());
+    // Its node has been leaving since then, as far as anybody knows.
+    job.done.drain_order_given = job.done.drain_order_given || (*order)->trigger == Trigger::drain;
   }
 }
 
@@ -328,8 +341,8 @@ JobFacts Reconciler::facts_of(LiveJob& job) {
     attempt.end_detail = newest->reason;
     facts.attempt = attempt;
   }
-  if (facts.wishes.stop) {
-    look_for_stop_order(job);
+  if (facts.wishes.stop || !facts.allocation.node_leaving.empty()) {
+    look_for_orders(job);
   }
   facts.done = job.done;
   return facts;

@@ -2,6 +2,7 @@
 #include "daemon/reconciler.hpp"
 
 #include <algorithm>
+#include <set>
 
 // One query for all jobs, and as few of them as the jobs' states allow.
 
@@ -36,18 +37,45 @@ bool Reconciler::changes_over(const LiveJob& job) const {
   return open != nullptr && attempt != nullptr && attempt->token == open->token && !attempt->live();
 }
 
+bool Reconciler::runs(const LiveJob& job) const {
+  const AttemptRow* attempt = job.model.newest_attempt();
+  const SubmissionRow* open = job.model.open_submission();
+  return open != nullptr && attempt != nullptr && attempt->token == open->token &&
+         attempt->live() && attempt->started_at && job.model.job.state == JobState::running;
+}
+
+std::optional<Duration> Reconciler::shortest_grace() const {
+  std::optional<Duration> shortest;
+  for (const auto& [id, job] : jobs_) {
+    const SubmissionRow* open = job->model.open_submission();
+    if (grace_times_.empty() || open == nullptr || !open->scheduler_job_id || !runs(*job)) {
+      continue;
+    }
+    const auto seen = sightings_.by_id.find(*open->scheduler_job_id);
+    const auto grace = seen == sightings_.by_id.end() ? grace_times_.end()
+                                                      : grace_times_.find(seen->second.partition);
+    if (grace != grace_times_.end()) {
+      shortest = std::min(shortest.value_or(grace->second), grace->second);
+    }
+  }
+  return shortest;
+}
+
 Duration Reconciler::poll_interval() const {
+  const Duration usual = usual_poll_interval();
+  // PreemptTime is the only sign of an announced preemption; half of the grace is the runner's.
+  const auto grace = shortest_grace();
+  return grace ? std::min(usual, std::max(*grace / 2, config_.poll.shortest)) : usual;
+}
+
+Duration Reconciler::usual_poll_interval() const {
   const bool quiet = std::all_of(jobs_.begin(), jobs_.end(), [this](const auto& entry) {
     const LiveJob& job = *entry.second;
-    const AttemptRow* attempt = job.model.newest_attempt();
-    const SubmissionRow* open = job.model.open_submission();
-    if (open == nullptr) {
+    if (job.model.open_submission() == nullptr) {
       return true;
     }
-    const bool runs = attempt != nullptr && attempt->token == open->token && attempt->live() &&
-                      attempt->started_at && job.model.job.state == JobState::running;
     const bool fresh = !job.lease_since || now() - *job.lease_since < config_.limits.lease;
-    return runs && fresh;
+    return runs(job) && fresh;
   });
   if (quiet) {
     return config_.poll.running;
@@ -63,57 +91,96 @@ Duration Reconciler::poll_interval() const {
   return std::min(interval, std::max(config_.poll.running, config_.poll.pending));
 }
 
+struct Reconciler::Question {
+  MonoTime asked_at{};
+  std::vector<SchedulerJobId> watched;
+  bool partitions = false;
+};
+
+struct Reconciler::Answer {
+  Result<std::vector<Allocation>> snapshot;
+  Result<std::vector<Allocation>> looked_up = std::vector<Allocation>{};
+  Result<std::map<std::string, std::string>> leaving = std::map<std::string, std::string>{};
+  Result<std::map<std::string, Duration>> grace_times = std::map<std::string, Duration>{};
+};
+
+Reconciler::Question Reconciler::question() const {
+  Question question;
+  question.asked_at = now();
+  for (const auto& [id, job] : jobs_) {
+    const SubmissionRow* open = job->model.open_submission();
+    if (open != nullptr && open->scheduler_job_id) {
+      question.watched.push_back(*open->scheduler_job_id);
+    }
+  }
+  question.partitions = !grace_times_at_ || now() - *grace_times_at_ >= config_.poll.partitions;
+  return question;
+}
+
 void Reconciler::poll_if_due() {
   if (polling_ || !anything_runs() || (poll_at_ && now() < *poll_at_)) {
     return;
   }
-  std::vector<SchedulerJobId> watched;
-  for (const auto& [id, job] : jobs_) {
-    const SubmissionRow* open = job->model.open_submission();
-    if (open != nullptr && open->scheduler_job_id) {
-      watched.push_back(*open->scheduler_job_id);
-    }
-  }
-  struct Answer {
-    Result<std::vector<Allocation>> snapshot;
-    Result<std::vector<Allocation>> looked_up = std::vector<Allocation>{};
-  };
-  auto answer = std::make_shared<Answer>();
-  const MonoTime asked_at = now();
+  const auto asked = std::make_shared<Question>(question());
+  const auto answer = std::make_shared<Answer>();
   polling_ = true;
   ports_.executor.run(
-      [answer, watched, &scheduler = ports_.scheduler] {
+      [answer, asked, &scheduler = ports_.scheduler] {
         answer->snapshot = scheduler.snapshot();
         if (!answer->snapshot) {
           return;
         }
         std::vector<SchedulerJobId> missing;
-        for (const SchedulerJobId& id : watched) {
+        std::set<std::string> nodes;
+        for (const SchedulerJobId& id : asked->watched) {
           const auto& all = *answer->snapshot;
-          if (std::none_of(all.begin(), all.end(), [&](const auto& a) { return a.id == id; })) {
+          const auto found =
+              std::find_if(all.begin(), all.end(), [&](const auto& a) { return a.id == id; });
+          if (found == all.end()) {
             missing.push_back(id);
+          } else if (found->state == AllocationState::running && !found->node.empty()) {
+            nodes.insert(found->node);
           }
         }
         if (!missing.empty()) {
           answer->looked_up = scheduler.look_up(missing);
         }
+        if (!nodes.empty()) {
+          answer->leaving = scheduler.leaving_nodes({nodes.begin(), nodes.end()});
+        }
+        if (asked->partitions) {
+          answer->grace_times = scheduler.grace_times();
+        }
       },
-      [this, answer, watched, asked_at] {
-        take_answer(asked_at, watched, answer->snapshot, answer->looked_up);
-      });
+      [this, answer, asked] { take_answer(*asked, *answer); });
 }
 
-void Reconciler::take_answer(MonoTime asked_at,
-                             const std::vector<SchedulerJobId>& watched,
-                             const Result<std::vector<Allocation>>& snapshot,
-                             const Result<std::vector<Allocation>>& looked_up) {
+/// Accounting has no restart count: it is told by the number of its records, of which a site may
+/// have lost some. What the controller has forgotten is over for good, so that the last record
+/// speaks of the last attempt.
+std::vector<Allocation> Reconciler::counted_by_attempts(std::vector<Allocation> allocations) const {
+  for (Allocation& allocation : allocations) {
+    for (const auto& [id, job] : jobs_) {
+      const SubmissionRow* open = job->model.open_submission();
+      const AttemptRow* newest = job->model.newest_attempt();
+      if (is_over(allocation.state) && open != nullptr && newest != nullptr &&
+          open->scheduler_job_id == allocation.id && newest->token == open->token) {
+        allocation.restart_count = std::max(allocation.restart_count, newest->restart_count);
+      }
+    }
+  }
+  return allocations;
+}
+
+void Reconciler::take_answer(const Question& question, const Answer& answer) {
   polling_ = false;
-  if (!snapshot) {
+  if (!answer.snapshot) {
+    const Error& error = answer.snapshot.error();
     if (!sightings_.outage) {
       sightings_.outage_since = wall();
-      log::warning("the scheduler does not answer: " + snapshot.error().message);
+      log::warning("the scheduler does not answer: " + error.message);
     }
-    sightings_.outage = snapshot.error();
+    sightings_.outage = error;
     ++sightings_.failures_in_a_row;
     Duration wait = std::max(config_.poll.after_act, Duration{1});
     for (int i = 0; i < sightings_.failures_in_a_row && wait < config_.poll.outage_max; ++i) {
@@ -126,20 +193,26 @@ void Reconciler::take_answer(MonoTime asked_at,
     log::info("the scheduler answers again");
   }
   Sightings fresh;
-  fresh.asked_at = asked_at;
+  fresh.asked_at = question.asked_at;
   fresh.answered_at = wall();
-  put_allocations(fresh, *snapshot);
-  if (looked_up) {
-    put_allocations(fresh, *looked_up);
+  put_allocations(fresh, *answer.snapshot);
+  if (answer.looked_up) {
+    put_allocations(fresh, counted_by_attempts(*answer.looked_up));
   } else {
-    for (const SchedulerJobId& id : watched) {
+    for (const SchedulerJobId& id : question.watched) {
       if (fresh.by_id.count(id) == 0) {
         fresh.not_looked_up.insert(id);
       }
     }
   }
+  // Without an answer a node that was leaving still is: its end would begin a new episode.
+  fresh.leaving_nodes = answer.leaving ? *answer.leaving : sightings_.leaving_nodes;
+  if (question.partitions && answer.grace_times) {
+    grace_times_ = *answer.grace_times;
+    grace_times_at_ = question.asked_at;
+  }
   sightings_ = std::move(fresh);
-  if (!poll_at_ || *poll_at_ <= asked_at || *poll_at_ <= now()) {
+  if (!poll_at_ || *poll_at_ <= question.asked_at || *poll_at_ <= now()) {
     poll_at_ = now() + poll_interval();
     ++quiet_polls_;
   }

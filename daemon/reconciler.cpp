@@ -16,6 +16,12 @@ namespace {
 // After its last event a runner removes what the job does not need any more, and says so.
 constexpr Duration kTidyingTime = seconds{30};
 
+bool changes_what_is_kept(store::JobEventKind kind) {
+  using Kind = store::JobEventKind;
+  return kind == Kind::parked || kind == Kind::completed || kind == Kind::failed ||
+         kind == Kind::cancelled || kind == Kind::unpinned || kind == Kind::policy_changed;
+}
+
 } // namespace
 
 Reconciler::Reconciler(Ports ports, ReconcilerConfig config)
@@ -60,6 +66,7 @@ Status Reconciler::record(LiveJob& job, store::JobEvent event, const std::string
     key.request = request;
   }
   job.model.job.position.next_number = written->number + 1;
+  job.tidy_wanted = job.tidy_wanted || changes_what_is_kept(written->kind);
   return commit(job, change);
 }
 
@@ -80,10 +87,11 @@ void Reconciler::tick() {
     if (!job.busy) {
       attend(job);
     }
+    tidy_if_quiet(job);
     const bool over =
         is_final(job.model.job.state) && !job.busy && job.model.open_submission() == nullptr;
     job.over_since = over ? std::optional(job.over_since.value_or(now())) : std::nullopt;
-    const bool done = over && now() - *job.over_since >= kTidyingTime;
+    const bool done = over && !job.tidy_wanted && now() - *job.over_since >= kTidyingTime;
     if (done) {
       last_look(job);
     }

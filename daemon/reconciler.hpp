@@ -2,6 +2,7 @@
 
 #include "core/base/clock.hpp"
 #include "core/scheduler/scheduler.hpp"
+#include "core/store/generations.hpp"
 #include "daemon/executor.hpp"
 #include "daemon/live_job.hpp"
 #include "daemon/registry/registry.hpp"
@@ -23,6 +24,8 @@ struct PollTimes {
   Duration running = minutes{5};    ///< all attempts run and write
   Duration after_act = seconds{2};  ///< after an act of ours, or an event that announces a change
   Duration outage_max = minutes{5}; ///< back-off of a scheduler that does not answer
+  Duration shortest = seconds{5};   ///< where a preemption with grace time may be announced
+  Duration partitions = hours{1};   ///< reads of the partitions' grace times
 };
 
 struct ReconcilerConfig {
@@ -92,15 +95,19 @@ private:
   JobFacts facts_of(LiveJob& job);
   AllocationFacts allocation_facts(LiveJob& job);
   JobCounts counts_of(const LiveJob& job) const;
-  void look_for_stop_order(LiveJob& job);
+  void look_for_orders(LiveJob& job);
+  bool runs(const LiveJob& job) const; ///< its newest attempt has the program running
 
   // asking (poll.cpp)
   void poll_if_due();
-  void take_answer(MonoTime asked_at,
-                   const std::vector<SchedulerJobId>& watched,
-                   const Result<std::vector<Allocation>>& snapshot,
-                   const Result<std::vector<Allocation>>& looked_up);
+  struct Question;
+  struct Answer;
+  Question question() const;
+  void take_answer(const Question& question, const Answer& answer);
+  std::vector<Allocation> counted_by_attempts(std::vector<Allocation> allocations) const;
   Duration poll_interval() const;
+  Duration usual_poll_interval() const;
+  std::optional<Duration> shortest_grace() const; ///< of the jobs that run
   bool changes_over(const LiveJob& job) const;
 
   // acting (act.cpp)
@@ -112,11 +119,18 @@ private:
   void transition(LiveJob& job, const Action& action);
   void close_submission(LiveJob& job, const Action& action);
   void mark_lost(LiveJob& job, const Action& action);
+  bool give_order(LiveJob& job, store::OrderKind kind, Trigger trigger, const std::string& reason);
   void give_stop_order(LiveJob& job);
+  void give_drain_order(LiveJob& job, const Action& action);
   void ask_scheduler(LiveJob& job,
                      std::function<Status()> blocking,
                      std::function<void(LiveJob&, const Status&)> then = {});
   void forget_watch(LiveJob& job);
+
+  // retention (tidy.cpp)
+  bool may_have_runner(const LiveJob& job) const;
+  void tidy_if_quiet(LiveJob& job);
+  void tidy(LiveJob& job, const std::vector<store::GenerationOnDisk>& on_disk);
 
   // recovery (recovery.cpp)
   Status recover_job(JobId id, bool rebuild);
@@ -134,6 +148,8 @@ private:
   Sightings sightings_;
   bool polling_ = false;
   std::optional<MonoTime> poll_at_;
+  std::map<std::string, Duration> grace_times_; ///< by partition
+  std::optional<MonoTime> grace_times_at_;
   int quiet_polls_ = 0;
 };
 

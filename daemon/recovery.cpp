@@ -1,5 +1,6 @@
 #include "core/base/log.hpp"
 #include "core/domain/machines.hpp"
+#include "core/domain/retention.hpp"
 #include "core/store/fate.hpp"
 #include "core/store/generations.hpp"
 #include "daemon/reconciler.hpp"
@@ -14,6 +15,20 @@ namespace ckpt::daemon {
 namespace {
 
 constexpr Duration kLookedAt = minutes{10}; ///< after its end
+
+/// By its rows: retention would remove something. The lineage does not matter for this glance.
+bool is_untidy(const JobModel& model) {
+  std::vector<GenerationFacts> facts;
+  for (const auto& [id, row] : model.generations) {
+    if (row.state == GenerationState::sealed || row.state == GenerationState::corrupt) {
+      facts.push_back({id, row.state, row.pinned, false, true});
+    }
+  }
+  const JobPhase phase =
+      model.job.state == JobState::completed ? JobPhase::succeeded : JobPhase::ended_otherwise;
+  const auto verdicts = retain(facts, model.job.policy, phase);
+  return std::any_of(verdicts.begin(), verdicts.end(), [](const auto& v) { return !v.keep; });
+}
 
 } // namespace
 
@@ -74,7 +89,8 @@ Status Reconciler::recover_job(JobId id, bool rebuild) {
   }
   // One that is over is looked at once more if that may not have been done yet.
   const bool long_over = !model.job.ended_at || wall() - *model.job.ended_at > kLookedAt;
-  if (is_final(model.job.state) && model.open_submission() == nullptr && long_over) {
+  if (is_final(model.job.state) && model.open_submission() == nullptr && long_over &&
+      !is_untidy(model)) {
     return {};
   }
   const auto job = adopt(std::move(model));

@@ -20,6 +20,7 @@ struct Sightings {
   int failures_in_a_row = 0;
   std::map<SchedulerJobId, Allocation> by_id; ///< of the newest restart count
   std::map<std::string, std::vector<SchedulerJobId>> by_token;
+  std::map<std::string, std::string> leaving_nodes; ///< with why; of nodes that run our jobs
   std::set<SchedulerJobId> not_looked_up; ///< not in the snapshot, and accounting did not answer
 };
 

@@ -137,7 +137,7 @@ CheckpointOutcome Checkpointer::take_once(engine::Session& session,
     log::warning("failed generation not marked: " + marked.error().message);
   }
   // Only between checkpoints, on the engine's thread: nothing is being written.
-  remove_unsealed_images(setting_.folder, setting_.attempt);
+  std::ignore = generations_.remove_unsealed_images(setting_.attempt);
   return {*number, std::nullopt, error};
 }
 

@@ -7,7 +7,6 @@
 #include "core/engine/engine.hpp"
 
 #include <algorithm>
-#include <set>
 
 namespace ckpt::runner {
 namespace {
@@ -80,39 +79,9 @@ std::vector<store::AttemptEvent> seal_left_overs(const store::JobFolder& folder,
   return events;
 }
 
-void remove_unsealed_images(const store::JobFolder& folder, AttemptId attempt) {
-  const Path images = folder.attempt(attempt).images();
-  std::set<Path> sealed;
-  const auto known = store::Generations(folder.path()).list();
-  if (!known) {
-    return; // without the seals there is no telling what may go
-  }
-  for (const store::GenerationOnDisk& generation : *known) {
-    if (!generation.manifest && !generation.corruption.empty()) {
-      return; // nobody knows which images it had
-    }
-    if (!generation.manifest) {
-      continue;
-    }
-    for (const StoredFile& file : generation.manifest->images) {
-      const Path below = (folder.path() / file.path).lexically_relative(images);
-      if (!below.empty() && *below.begin() != "..") {
-        sealed.insert(images / *below.begin());
-        sealed.insert(images / (below.begin()->string() + ".zst")); // its packed form
-      }
-    }
-  }
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(images, ignored)) {
-    if (!sealed.contains(entry.path())) {
-      std::ignore = remove_tree(entry.path());
-    }
-  }
-}
-
 void remove_dead_images(const store::JobFolder& folder, AttemptId ours) {
   for (AttemptId older{1}; older < ours; ++older.value) {
-    remove_unsealed_images(folder, older);
+    std::ignore = store::Generations(folder.path()).remove_unsealed_images(older, true);
   }
 }
 

@@ -24,7 +24,4 @@ std::vector<store::AttemptEvent> seal_left_overs(const store::JobFolder& folder,
 /// marked: from then on nobody can seal them. Blocking.
 void remove_dead_images(const store::JobFolder& folder, AttemptId ours);
 
-/// Likewise those of one attempt, between its own checkpoints.
-void remove_unsealed_images(const store::JobFolder& folder, AttemptId attempt);
-
 } // namespace ckpt::runner

@@ -1,5 +1,6 @@
 #include "runner/start_point.hpp"
 
+#include "core/domain/lineage.hpp"
 #include "core/domain/protocol.hpp"
 #include "core/store/fate.hpp"
 #include "core/store/journal.hpp"
@@ -12,68 +13,20 @@ namespace {
 constexpr int kQuickFailures = 3;
 constexpr Duration kQuick = minutes{15};
 
-const Manifest* find(const std::vector<Manifest>& sealed, GenerationId id) {
-  const auto found = std::find_if(
-      sealed.begin(), sealed.end(), [&](const Manifest& manifest) { return manifest.id == id; });
-  return found == sealed.end() ? nullptr : &*found;
-}
-
-/// The newest generation that `attempt` wrote and that is older than `before`.
-const Manifest* newest_of(const std::vector<Manifest>& sealed,
-                          AttemptId attempt,
-                          std::optional<GenerationId> before) {
-  const Manifest* newest = nullptr;
-  for (const Manifest& manifest : sealed) {
-    if (manifest.attempt == attempt && (!before || manifest.id < *before) &&
-        (newest == nullptr || newest->id < manifest.id)) {
-      newest = &manifest;
-    }
-  }
-  return newest;
-}
-
 } // namespace
 
 std::vector<GenerationId> start_order(const std::vector<Manifest>& sealed,
                                       const std::vector<EarlierAttempt>& attempts,
                                       std::optional<GenerationId> chosen) {
-  const auto started_from = [&](AttemptId id) -> std::optional<GenerationId> {
-    const auto found = std::find_if(
-        attempts.begin(), attempts.end(), [&](const EarlierAttempt& a) { return a.id == id; });
-    return found == attempts.end() ? std::nullopt : found->started_from;
-  };
-  std::optional<GenerationId> next = chosen;
-  if (!next) {
-    const auto ran = std::find_if(
-        attempts.rbegin(), attempts.rend(), [](const EarlierAttempt& a) { return a.program_ran; });
-    if (ran == attempts.rend()) {
-      return {};
-    }
-    const Manifest* newest = newest_of(sealed, ran->id, std::nullopt);
-    next = newest != nullptr ? std::optional(newest->id) : ran->started_from;
+  std::vector<LineageGeneration> generations;
+  for (const Manifest& manifest : sealed) {
+    generations.push_back({manifest.id, manifest.attempt, manifest.parent});
   }
-  std::vector<GenerationId> order;
-  while (next && std::find(order.begin(), order.end(), *next) == order.end()) {
-    const Manifest* manifest = find(sealed, *next);
-    if (manifest == nullptr) {
-      // Pruned or corrupt: what lies before it is unknown here, so the newest older one is the best
-      // guess left.
-      const Manifest* older = nullptr;
-      for (const Manifest& candidate : sealed) {
-        if (candidate.id < *next && (older == nullptr || older->id < candidate.id)) {
-          older = &candidate;
-        }
-      }
-      next = older != nullptr ? std::optional(older->id) : std::nullopt;
-      continue;
-    }
-    order.push_back(manifest->id);
-    const Manifest* before = newest_of(sealed, manifest->attempt, manifest->id);
-    next = before != nullptr  ? std::optional(before->id)
-           : manifest->parent ? manifest->parent
-                              : started_from(manifest->attempt);
+  std::vector<LineageAttempt> marked;
+  for (const EarlierAttempt& attempt : attempts) {
+    marked.push_back({attempt.id, attempt.program_ran, attempt.started_from});
   }
-  return order;
+  return ckpt::start_order(generations, marked, chosen);
 }
 
 std::optional<std::string> loop_guard(const std::vector<EarlierAttempt>& attempts) {

@@ -24,9 +24,7 @@ struct EarlierAttempt {
   Duration program_time{0}; ///< from program start to its last event
 };
 
-/// The generations to start from, best first: the chosen one (a rollback) or the newest sealed one
-/// on the current lineage, and then its ancestors, for when it turns out bad. The lineage is that
-/// of the newest attempt whose program ran. Pure.
+/// As core/domain/lineage.hpp says, of what the store holds.
 std::vector<GenerationId> start_order(const std::vector<Manifest>& sealed,
                                       const std::vector<EarlierAttempt>& attempts,
                                       std::optional<GenerationId> chosen);

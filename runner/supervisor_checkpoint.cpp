@@ -41,9 +41,9 @@ void Supervisor::consider_checkpoint() {
   const Duration lead = effective_lead(policy_, facts_.costs, facts_.time_limit);
   const Duration last_moment = std::min<Duration>(seconds{3}, lead / 3);
   if (walltime_ends_ && clock_.monotonic() > *walltime_ends_ - last_moment) {
-    begin_end({EndReason::walltime,
+    begin_end({preempted_at_ ? EndReason::preempted : EndReason::walltime,
                "no checkpoint could be sealed before the end of the allocation",
-               policy_.at_walltime == AtWalltime::requeue,
+               preempted_at_ || policy_.at_walltime == AtWalltime::requeue,
                {},
                {}});
   }

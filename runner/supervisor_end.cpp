@@ -5,7 +5,6 @@
 #include "core/domain/program_end.hpp"
 #include "core/store/fate.hpp"
 #include "runner/host.hpp"
-#include "runner/left_over.hpp"
 #include "runner/start_now.hpp"
 #include "runner/supervisor.hpp"
 
@@ -282,7 +281,7 @@ void Supervisor::clean_up() {
     }
     kill_point("end.pruned");
     for (AttemptId attempt{1}; attempt <= claim_.attempt; ++attempt.value) {
-      remove_unsealed_images(folder_, attempt);
+      std::ignore = generations_.remove_unsealed_images(attempt, true);
     }
   }
   if (!tmpdir_.empty()) {

@@ -52,6 +52,7 @@ struct AllocationFacts {
   std::optional<Allocation> allocation; ///< with `present`
   std::optional<MonoTime> answered_at;  ///< the answer that `sight` rests on
   std::optional<Duration> begins_in;    ///< from then on, until it may start at the earliest
+  std::string node_leaving;             ///< why its node is being taken away; empty: it is not
   std::optional<MonoTime> absent_since; ///< the first of the answers in a row without it
   int absent_answers = 0;
   std::vector<SchedulerJobId> surplus; ///< others with a token of this job that are not over
@@ -95,6 +96,7 @@ struct ActsDone {
   std::optional<MonoTime> rung_at;
   bool requeue_refused = false;  ///< the scheduler will not; submit anew
   bool stop_order_given = false; ///< to the newest attempt
+  bool drain_order_given = false; ///< likewise, since its node began to be taken away
 };
 
 struct JobFacts {
@@ -116,6 +118,7 @@ enum class ActionKind {
   requeue,           ///< of `allocation`
   cancel_allocation, ///< `allocation`
   stop_order,        ///< to the newest attempt, and ring
+  drain_order,       ///< to the newest attempt, and ring: a checkpoint, since its node will go
   ring,              ///< an order was given and not answered
   close_submission,  ///< revoke `token`: it is over, or must not start any more
   mark_lost,         ///< the newest attempt

@@ -93,18 +93,20 @@ std::optional<NextCheckpoint> next_checkpoint(const Policy& policy, const RunFac
     due[0] = pushed_back(*at);
   }
   if (facts.preempt_at) {
-    due[1] = failing ? retry_before(*facts.preempt_at, last_try, patience) : facts.now;
-  }
-  if (facts.allocation_end) {
+    // What Slurm then calls the end of the allocation is the kill at the end of the grace time: no
+    // walltime, and all of the grace is there to be used.
+    const Duration kill = facts.allocation_end.value_or(*facts.preempt_at);
+    due[1] = failing ? retry_before(kill, last_try, patience) : facts.now;
+  } else if (facts.allocation_end) {
     const Duration end = *facts.allocation_end;
     const Duration at = end - effective_lead(policy, facts.costs, facts.time_limit);
     due[2] = failing && last_try > at ? retry_before(end, last_try, patience) : at;
   }
-  if (!facts.proven) {
+  if (!facts.proven && !facts.preempt_at) {
     const Duration share = facts.time_limit ? *facts.time_limit / kProofShare : kLatestProof;
     due[3] = pushed_back(std::min(kLatestProof, share));
   }
-  if (interval != Duration::max()) {
+  if (interval != Duration::max() && !facts.preempt_at) { // one checkpoint is enough
     due[4] = pushed_back(facts.last_frozen.value_or(Duration::zero()) + interval);
   }
 

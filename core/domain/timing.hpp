@@ -17,8 +17,8 @@ struct CheckpointCosts {
 
 struct RunFacts {
   Duration now{0};
-  std::optional<Duration> allocation_end; ///< by walltime
-  std::optional<Duration> preempt_at;     ///< the scheduler has announced it
+  std::optional<Duration> allocation_end; ///< by walltime, or by a preemption that was announced
+  std::optional<Duration> preempt_at;     ///< announced then: the grace time began
   std::optional<Duration> time_limit;     ///< length of the whole allocation
   std::optional<Duration> last_frozen; ///< freeze of the newest sealed generation of this attempt
   std::optional<Duration> last_try_ended; ///< of the newest try, sealed or failed

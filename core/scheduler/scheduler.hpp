@@ -54,6 +54,15 @@ public:
   /// What nobody knows is simply missing in the answer.
   virtual Result<std::vector<Allocation>> look_up(const std::vector<SchedulerJobId>& ids) = 0;
 
+  /// Nodes (as Allocation::node names them) that are being taken away while jobs may still run on
+  /// them, with why: drained by an administrator, or in a maintenance reservation. One query for all;
+  /// `nodes` empty: none.
+  virtual Result<std::map<std::string, std::string>>
+  leaving_nodes(const std::vector<std::string>& nodes) = 0;
+
+  /// Grace times of the partitions whose jobs may be preempted; those that give none are left out.
+  virtual Result<std::map<std::string, Duration>> grace_times() = 0;
+
   virtual Status cancel(const SchedulerJobId& id) = 0; ///< one that is over already is fine
   virtual Status requeue(const SchedulerJobId& id) = 0;
   /// Takes away the wait after a requeue (`scontrol update StartTime=now+2`: earlier is not safe,

@@ -93,6 +93,11 @@ public:
   /// Somebody died over remove(): the tombstone is there, and not all of the rest is gone.
   bool removal_unfinished(GenerationId id) const;
 
+  /// What lies in attempts/<n>/images and is listed by no manifest, nor by a draft that may still
+  /// be sealed (unless `drafts_too`): left by a checkpoint that failed. Only while nobody writes
+  /// there; without the list of seals nothing is removed.
+  Status remove_unsealed_images(AttemptId attempt, bool drafts_too = false) const;
+
   /// Copies the user's file into the generation while the program is frozen; the result goes into
   /// the manifest's `saved` (its hash comes with the seal). `invalid_path`, `not_a_regular_file`.
   Result<SavedFile> save_file(GenerationId id, const Path& original) const;

@@ -121,6 +121,7 @@ enum class JobEventKind {
   policy_changed, ///< revision
   tagged,
   attempt_lost, ///< attempt, reason
+  pruned,       ///< generation, reason; before it is removed
 };
 } // namespace ckpt::store
 
@@ -144,7 +145,8 @@ CKPT_WORDS(store::JobEventKind,
            unpinned,
            policy_changed,
            tagged,
-           attempt_lost);
+           attempt_lost,
+           pruned);
 } // namespace ckpt
 
 namespace ckpt::store {

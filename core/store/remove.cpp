@@ -88,4 +88,45 @@ Status Generations::remove(GenerationId id, const std::string& reason) const {
                  });
 }
 
+Status Generations::remove_unsealed_images(AttemptId attempt, bool drafts_too) const {
+  const auto known = list();
+  if (!known) {
+    return tl::unexpected(known.error());
+  }
+  const Path images = attempts_dir(job_folder_) / attempt.str() / "images";
+  std::set<Path> sealed;
+  for (const GenerationOnDisk& generation : *known) {
+    if (!generation.manifest && generation.tombstone.empty() && !generation.corruption.empty()) {
+      return {}; // nobody knows which images it had
+    }
+    std::optional<Manifest> listed = generation.manifest;
+    if (!listed && !drafts_too) {
+      const auto left = left_over(generation.id); // the next attempt may seal it yet
+      if (!left) {
+        return tl::unexpected(left.error());
+      }
+      listed = *left;
+    }
+    for (const StoredFile& file : listed ? listed->images : std::vector<StoredFile>{}) {
+      const Path below = (job_folder_ / file.path).lexically_relative(images);
+      if (!below.empty() && *below.begin() != "..") {
+        sealed.insert(images / *below.begin());
+      }
+    }
+  }
+  std::error_code gone;
+  for (const auto& entry : std::filesystem::directory_iterator(images, gone)) {
+    // A set of one file is sealed by its own name, and lies there as .zst once it is packed.
+    const Path raw =
+        entry.path().extension() == ".zst" ? Path(entry.path()).replace_extension() : entry.path();
+    if (sealed.contains(entry.path()) || sealed.contains(raw)) {
+      continue;
+    }
+    if (const Status removed = remove_tree(entry.path()); !removed) {
+      return removed;
+    }
+  }
+  return {};
+}
+
 } // namespace ckpt::store

@@ -2,10 +2,9 @@
 
 #include "core/base/clock.hpp"
 #include "core/scheduler/scheduler.hpp"
+#include "tests/fakes/faulty_calls.hpp"
 
 #include <algorithm>
-#include <deque>
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -17,17 +16,8 @@ namespace ckpt::test {
 /// `cred_expire` unless start_now is called. Time is the given clock's; nothing moves but in
 /// advance() and in calls. `fault()` loses requests or answers, repeats or delays calls, takes the
 /// controller down.
-class FakeScheduler final : public scheduler::Scheduler {
+class FakeScheduler final : public scheduler::Scheduler, public FaultyCalls {
 public:
-  enum class Fault {
-    down,         ///< not reached: retryable
-    lose_request, ///< outcome unknown, and nothing happened
-    lose_answer,  ///< outcome unknown, and it happened
-    twice,        ///< it happens twice (a message repeated by the network)
-    late,         ///< outcome unknown; it happens `late_by` afterwards, in advance()
-    refuse,       ///< permanent
-  };
-
   struct Job {
     Allocation allocation;
     scheduler::Submission submission;
@@ -39,7 +29,7 @@ public:
     bool requeue_after = false;
   };
 
-  explicit FakeScheduler(Clock& clock) : clock_(clock) {}
+  explicit FakeScheduler(Clock& clock) : FaultyCalls(clock) {}
 
   // What tests set.
   SchedulerKind scheduler_kind = SchedulerKind::slurm;
@@ -47,19 +37,12 @@ public:
   bool start_by_itself = true; ///< advance() starts what may start
   Duration cred_expire = seconds{120};
   Duration kill_wait_time = seconds{30};
-  Duration late_by = seconds{30};
   Duration remembered = seconds{300}; ///< MinJobAge: then only look_up knows it, if `accounting`
   bool accounting = true;
-  bool controller_up = true;
+  std::string partition = "debug";                    ///< of all jobs
+  std::map<std::string, Duration> grace_of_partition; ///< by partition
+  std::map<std::string, std::string> leaving_node;    ///< nodes that are being drained, with why
 
-  /// The next call of that name ("submit", "snapshot", "cancel"…) meets this fault; several queue
-  /// up.
-  void fault(const std::string& call, Fault what) { faults_[call].push_back(what); }
-  /// Calls so far, by name.
-  int calls(const std::string& call) const {
-    const auto found = calls_.find(call);
-    return found == calls_.end() ? 0 : found->second;
-  }
   /// Snapshots show what was true at this moment until thaw_view().
   void freeze_view() { frozen_ = visible(); }
   void thaw_view() { frozen_.reset(); }
@@ -71,15 +54,7 @@ public:
   /// Lets what is due happen: late calls, starts, ends at the limit, KILL after kill_wait.
   void advance() {
     const TimePoint now = clock_.now();
-    for (std::size_t i = 0; i < late_.size();) {
-      if (late_[i].first > now) {
-        ++i;
-        continue;
-      }
-      const auto act = late_[i].second;
-      late_.erase(late_.begin() + static_cast<std::ptrdiff_t>(i));
-      act();
-    }
+    let_late_calls_happen();
     for (auto& [id, job] : jobs) {
       Allocation& allocation = job.allocation;
       if (allocation.state == AllocationState::running && allocation.ends_at &&
@@ -197,6 +172,27 @@ public:
     return found;
   }
 
+  Result<std::map<std::string, std::string>>
+  leaving_nodes(const std::vector<std::string>& asked) override {
+    if (auto answered = ask("leaving_nodes"); !answered) {
+      return tl::unexpected<Error>(answered.error());
+    }
+    std::map<std::string, std::string> found;
+    for (const std::string& node : asked) {
+      if (const auto why = leaving_node.find(node); why != leaving_node.end()) {
+        found.insert(*why);
+      }
+    }
+    return found;
+  }
+
+  Result<std::map<std::string, Duration>> grace_times() override {
+    if (auto answered = ask("grace_times"); !answered) {
+      return tl::unexpected<Error>(answered.error());
+    }
+    return grace_of_partition;
+  }
+
   Status cancel(const SchedulerJobId& id) override {
     return act("cancel", [this, id] {
       const auto found = jobs.find(id);
@@ -287,7 +283,7 @@ public:
   }
 
   scheduler::Ping ping() override {
-    ++calls_["ping"];
+    count("ping");
     return {controller_up, controller_up ? "fake is UP" : "fake is DOWN"};
   }
   Duration kill_wait() override { return kill_wait_time; }
@@ -296,61 +292,6 @@ public:
 
 private:
   static void spell(Allocation& allocation) { allocation.raw_state = word(allocation.state); }
-
-  static Error unknown_outcome() {
-    return {ErrorClass::timed_out, Outcome::unknown, "outcome_unknown", "no answer", ""};
-  }
-  static Error not_reached() {
-    return {ErrorClass::unusable, Outcome::retryable, "scheduler_down", "connect failure", ""};
-  }
-
-  std::optional<Fault> next_fault(const std::string& call) {
-    ++calls_[call];
-    auto& queue = faults_[call];
-    if (queue.empty()) {
-      return controller_up ? std::nullopt : std::optional(Fault::down);
-    }
-    const Fault fault = queue.front();
-    queue.pop_front();
-    return fault;
-  }
-
-  Status ask(const std::string& call) {
-    if (next_fault(call)) {
-      return tl::unexpected<Error>(not_reached());
-    }
-    return {};
-  }
-
-  /// `effect` may be kept for later: it captures what it needs by value, but for `this`.
-  template <class Effect> Status act(const std::string& call, Effect effect) {
-    const auto fault = next_fault(call);
-    if (!fault) {
-      return effect();
-    }
-    switch (*fault) {
-    case Fault::down:
-      return tl::unexpected<Error>(not_reached());
-    case Fault::lose_request:
-      return tl::unexpected<Error>(unknown_outcome());
-    case Fault::lose_answer:
-      static_cast<void>(effect());
-      return tl::unexpected<Error>(unknown_outcome());
-    case Fault::twice:
-      static_cast<void>(effect());
-      return effect();
-    case Fault::late:
-      late_.emplace_back(clock_.now() + late_by, later(std::move(effect)));
-      return tl::unexpected<Error>(unknown_outcome());
-    case Fault::refuse:
-      return fail(ErrorClass::refused, "scheduler_refused", "refused by the test");
-    }
-    return {};
-  }
-
-  template <class Effect> static std::function<void()> later(Effect effect) {
-    return [effect]() mutable { static_cast<void>(effect()); };
-  }
 
   template <class Change>
   Status on(const std::string& call, const SchedulerJobId& id, Change change) {
@@ -371,6 +312,7 @@ private:
     job.allocation.state = AllocationState::pending;
     job.allocation.reason = "Priority";
     job.allocation.name = submission.name;
+    job.allocation.partition = partition;
     job.allocation.comment = scheduler::comment_with_token("", submission.token);
     job.allocation.time_limit = submission.time_limit;
     job.allocation.requeue_allowed = true;
@@ -444,13 +386,9 @@ private:
     return all;
   }
 
-  Clock& clock_;
   std::int64_t next_id_ = 101;
   SchedulerJobId added_;
   std::size_t next_node_ = 0;
-  std::map<std::string, std::deque<Fault>> faults_;
-  std::map<std::string, int> calls_;
-  std::vector<std::pair<TimePoint, std::function<void()>>> late_;
   std::map<SchedulerJobId, Allocation> old_;
   std::optional<std::vector<Allocation>> frozen_;
 };

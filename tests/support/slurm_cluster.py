@@ -2,7 +2,7 @@
 """A throw-away Slurm cluster on loopback, from Debian's packages; everything lives below one folder.
 
     slurm_cluster.py start DIR [--nodes 2] [--cpus 4] [--user USER] [--cred-expire 5] [--kill-wait 5] [--grace-time 0]
-                               [--no-preempt] [--wall-clock T] [--private-tmp [--keep PATH]…] [--set KEY=VALUE]…
+                               [--no-preempt] [--wall-clock T] [--private-tmp [--keep PATH]…] [--accounting] [--set KEY=VALUE]…
     slurm_cluster.py stop|status|restart-controller|stop-controller DIR
     slurm_cluster.py crash|node|stop-slurmd DIR n1        (the node dies / comes back / only its slurmd dies, jobs live on)
 
@@ -10,22 +10,24 @@ As root any ordinary user can submit jobs (munged runs as munge, slurmctld as sl
 with --user, all daemons run as that user, for that user's jobs only. Each node has its own PID, mount and UTS namespace,
 so `hostname` differs and killing the namespace's init is a true node crash; the network is the machine's. Without the
 right to make namespaces the nodes are plain slurmd processes, and the cluster says so.
+With --accounting a slurmdbd and its mariadbd belong to it, and `sacct` knows what the controller has forgotten.
 Clients need SLURM_CONF=DIR/etc/slurm.conf. Every process is known by pid and start time (DIR/pids.json), so that `stop`
 works from another process and never ends a stranger.
 """
 import argparse
-import ctypes
 import json
 import os
 import pwd
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
+
+from cluster_accounting import Accounting
+from cluster_conf import slurm_conf
+from cluster_node import node_init
+from cluster_processes import ClusterError, alive, all_pids, children, identity, send, stat_of, tail, wait_until
 
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 PATH = os.environ.get("PATH", "/usr/bin:/bin") + ":" + SBIN
@@ -33,134 +35,9 @@ HERE = os.path.abspath(__file__)
 PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
 
 
-class ClusterError(Exception):
-    """The cluster is not as it was asked to be; the text holds the end of the log that tells why."""
-
-
-# --- processes ---------------------------------------------------------------------------------------------------------
-def stat_of(pid: int) -> tuple[str, str, int, str] | None:
-    """(command, state, parent, start time) of a process, or None."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except OSError:
-        return None
-    name, rest = text[text.index("(") + 1:text.rindex(")")], text[text.rindex(")") + 2:].split()
-    return name, rest[0], int(rest[1]), rest[19]
-
-
-def all_pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-
-
-def children(parent: int) -> list[int]:
-    return [pid for pid in all_pids() if (s := stat_of(pid)) and s[2] == parent and s[1] != "Z"]
-
-
-def identity(pid: int) -> dict | None:
-    found = stat_of(pid)
-    return {"pid": pid, "start": found[3]} if found else None
-
-
-def alive(who: dict | None) -> bool:
-    """True while that very process runs: a zombie is dead (PID 1 may reap late), a recycled pid is somebody else."""
-    found = stat_of(who["pid"]) if who else None
-    return bool(found and found[3] == who["start"] and found[1] not in "ZX")
-
-
-def send(who: dict | None, number: int) -> None:
-    if alive(who):
-        try:
-            os.kill(who["pid"], number)
-        except ProcessLookupError:
-            pass
-
-
-def wait_until(condition, timeout: float, step: float = 0.02) -> bool:
-    end = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(step)
-    return True
-
-
-def free_ports(count: int) -> list[int]:
-    """Below the kernel's range for outgoing connections, which could take a port while its daemon restarts."""
-    low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    found: list[int] = []
-    for port in random.sample(range(min(10000, low - 2000), low), 2000):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("0.0.0.0", port))
-            except OSError:
-                continue
-        found.append(port)
-        if len(found) == count:
-            return found
-    raise ClusterError("no free ports")
-
-
-def resolves_to_loopback(host: str) -> bool:
-    try:
-        return socket.gethostbyname(host).startswith("127.")
-    except OSError:
-        return False
-
-
-def tail(path: Path, lines: int = 15) -> str:
-    text = path.read_text(errors="replace").splitlines() if path.exists() else ["(no such file)"]
-    return f"--- end of {path}\n" + "\n".join(text[-lines:])
-
-
-# --- the node's init, inside its namespaces -----------------------------------------------------------------------------
-def bind(source: str, target: str) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(source.encode(), target.encode(), None, ctypes.c_ulong(4096 | 16384), None) != 0:  # MS_BIND | MS_REC
-        raise OSError(ctypes.get_errno(), f"cannot bind {source} on {target}")
-
-
-def private_tmp(node_tmp: Path, keep: list[str]) -> None:
-    """/tmp becomes the node's own folder, in which the folders to keep are still seen where they were."""
-    kept = [(path, os.open(path, os.O_PATH)) for path in keep if path.startswith("/tmp/")]
-    for path, _ in kept:
-        (node_tmp / path[len("/tmp/"):]).mkdir(parents=True, exist_ok=True)
-    bind(str(node_tmp), "/tmp")
-    for path, fd in kept:
-        bind(f"/proc/self/fd/{fd}", path)
-        os.close(fd)
-
-
-def node_init(spec: dict) -> None:
-    """PID 1 of a node: sets it up, starts slurmd (again on SIGUSR1), and reaps; it outlives slurmd, as a node does."""
-    socket.sethostname(spec["name"])
-    bind(spec["hosts"], "/etc/hosts")
-    if spec["tmp"]:
-        private_tmp(Path(spec["tmp"]), spec["keep"])
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, signal.SIGCHLD])
-    slurmd = 0
-    while True:
-        if not slurmd:
-            slurmd = os.fork()
-            if not slurmd:
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1, signal.SIGCHLD])
-                os.execvp(spec["slurmd"][0], spec["slurmd"])
-        restart = signal.sigwait([signal.SIGUSR1, signal.SIGCHLD]) == signal.SIGUSR1
-        while True:
-            try:
-                pid, _ = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                pid = 0
-            if not pid:
-                break
-            if pid == slurmd:
-                slurmd = -1  # stays down until it is asked for
-        if restart and slurmd == -1:
-            slurmd = 0
-
-
 # --- the cluster --------------------------------------------------------------------------------------------------------
 DEFAULTS = {"nodes": 2, "cpus": 4, "user": None, "cred_expire": 5, "kill_wait": 5, "grace_time": 0, "preempt": True,
-            "wall_clock": "INFINITE", "private_tmp": False, "keep": [], "settings": {}, "namespaces": True}
+            "wall_clock": "INFINITE", "private_tmp": False, "keep": [], "settings": {}, "namespaces": True, "accounting": False}
 
 
 class SlurmCluster:
@@ -175,6 +52,7 @@ class SlurmCluster:
         self.conf = self.dir / "etc" / "slurm.conf"
         self.pids: dict[str, dict] = {}
         self.popen_: list[subprocess.Popen] = []
+        self.accounting = Accounting(self) if self.options["accounting"] else None
 
     @classmethod
     def open(cls, folder: str | Path) -> "SlurmCluster":
@@ -208,9 +86,11 @@ class SlurmCluster:
 
     # --- starting
     def start(self, timeout: float = 60) -> "SlurmCluster":
-        missing = [p for p in ("munged", "slurmctld", "slurmd", "sinfo", "setpriv") if not shutil.which(p, path=PATH)]
+        needed = ("munged", "slurmctld", "slurmd", "sinfo", "setpriv", *(Accounting.PROGRAMS if self.accounting else ()))
+        missing = [p for p in needed if not shutil.which(p, path=PATH)]
         if missing:
-            raise ClusterError(f"not installed: {' '.join(missing)} (Debian: slurmctld slurmd slurm-client munge)")
+            raise ClusterError(f"not installed: {' '.join(missing)} (Debian: slurmctld slurmd slurm-client munge, and slurmdbd "
+                               "mariadb-server for accounting)")
         if (self.dir / "pids.json").exists() and SlurmCluster.open(self.dir).running():
             raise ClusterError(f"a cluster runs in {self.dir} already")
         if self.options["namespaces"] and not self._can_unshare():
@@ -221,9 +101,14 @@ class SlurmCluster:
         if os.geteuid() == 0 and closed:
             raise ClusterError(f"the daemons and jobs of other users cannot pass {closed[-1]}: make it o+x, or use another folder")
         self._make_folders()
-        self._write_conf()
+        more = self.accounting.settings() if self.accounting else {}
+        self.conf.write_text(slurm_conf(self.dir, self.options, self.node_names, self.daemon_user("slurm"),
+                                        self.daemon_user("root"), more))
+        (self.conf.parent / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")  # v2 wants a systemd scope
         try:
             self._start_munged()
+            if self.accounting:
+                self.accounting.start()
             self._start_controller()
             for name in self.node_names:
                 self.start_node(name)
@@ -237,7 +122,7 @@ class SlurmCluster:
         return os.geteuid() == 0 and subprocess.run(["unshare", "-m", "-u", "-p", "-f", "--mount-proc", "true"],
                                                     capture_output=True).returncode == 0
 
-    def _daemon_user(self, usual: str) -> str:
+    def daemon_user(self, usual: str) -> str:
         if os.geteuid() != 0:
             return pwd.getpwuid(os.geteuid()).pw_name
         return self.options["user"] or usual
@@ -259,59 +144,18 @@ class SlurmCluster:
         hosts = Path("/etc/hosts").read_text() if Path("/etc/hosts").exists() else ""
         (self.dir / "etc" / "hosts").write_text(hosts.rstrip("\n") + "\n127.0.0.1 " + " ".join(self.node_names) + "\n")
         if os.geteuid() == 0:
-            munge, slurm, slurmd = (pwd.getpwnam(self._daemon_user(u)) for u in ("munge", "slurm", "root"))
+            munge, slurm, slurmd = (pwd.getpwnam(self.daemon_user(u)) for u in ("munge", "slurm", "root"))
             for user, names in ((munge, ["munge", "munge/munge.key"]), (slurm, ["state", "log"]),
                                 (slurmd, [f"spool/{n}" for n in self.node_names])):
                 for name in names:
                     os.chown(self.dir / name, user.pw_uid, user.pw_gid)
         (self.dir / "cluster.json").write_text(json.dumps(self.options))
 
-    def _write_conf(self) -> None:
-        o, d, host = self.options, self.dir, socket.gethostname().split(".")[0]
-        control, *ports = free_ports(1 + o["nodes"])
-        settings = {
-            "ClusterName": "throwaway", "SlurmctldHost": f"{host}(127.0.0.1)", "SlurmctldPort": control,
-            "SlurmUser": self._daemon_user("slurm"), "SlurmdUser": self._daemon_user("root"),
-            "AuthType": "auth/munge", "CredType": "cred/munge",
-            "AuthInfo": f"socket={d}/munge/munge.sock,cred_expire={o['cred_expire']}",
-            "StateSaveLocation": f"{d}/state", "SlurmdSpoolDir": f"{d}/spool/%n",
-            "SlurmctldPidFile": f"{d}/state/slurmctld.pid", "SlurmdPidFile": f"{d}/spool/%n/slurmd.pid",
-            "SlurmctldLogFile": f"{d}/log/slurmctld.log", "SlurmdLogFile": f"{d}/spool/%n/slurmd.log",
-            "MpiDefault": "none", "ProctrackType": "proctrack/linuxproc", "TaskPlugin": "task/none",
-            "JobAcctGatherType": "jobacct_gather/none", "AccountingStorageType": "accounting_storage/none",
-            "JobCompType": "jobcomp/filetxt", "JobCompLoc": f"{d}/log/jobcomp.txt",
-            "SelectType": "select/cons_tres", "SelectTypeParameters": "CR_CPU", "SwitchType": "switch/none",
-            "SchedulerType": "sched/backfill",
-            "SchedulerParameters": "bf_interval=1,sched_interval=1,sched_min_interval=0,batch_sched_delay=0",
-            "KillWait": o["kill_wait"], "OverTimeLimit": 0, "MinJobAge": 300, "CompleteWait": 0, "InactiveLimit": 0,
-            "SlurmctldTimeout": 30, "SlurmdTimeout": 10, "BatchStartTimeout": 10, "MessageTimeout": 10, "TCPTimeout": 2,
-            "JobRequeue": 1, "ReturnToService": 2, "SlurmdParameters": "config_overrides",
-            "SlurmctldParameters": "preempt_send_user_signal", "MaxJobCount": 20000, "MaxArraySize": 10001,
-        }
-        # Listen on loopback only. For slurmd and clients that means: on the address of the host's name.
-        on_loopback = resolves_to_loopback(host)
-        settings["CommunicationParameters"] = "NoCtldInAddrAny" + (",NoInAddrAny" if on_loopback else "")
-        low = high = ""
-        if o["preempt"]:
-            settings |= {"PreemptType": "preempt/partition_prio", "PreemptMode": "REQUEUE"}
-            low, high = f" PreemptMode=REQUEUE GraceTime={o['grace_time']}", " PreemptMode=OFF"
-        settings |= o["settings"]
-        lines = [f"{key}={value}" for key, value in settings.items()]
-        for name, port in zip(self.node_names, ports):
-            hostname = name if o["namespaces"] else host
-            lines.append(f"NodeName={name} NodeHostname={hostname} NodeAddr=127.0.0.1 Port={port} CPUs={o['cpus']}"
-                         " RealMemory=4000 State=UNKNOWN")
-        nodes = f"Nodes={','.join(self.node_names)} State=UP MaxTime={o['wall_clock']} DefaultTime={o['wall_clock']}"
-        lines.append(f"PartitionName=debug {nodes} Default=YES PriorityTier=1{low}")
-        lines.append(f"PartitionName=high {nodes} PriorityTier=10{high}")
-        self.conf.write_text("\n".join(lines) + "\n")
-        (self.conf.parent / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")  # v2 wants a systemd scope
-
-    def _spawn(self, name: str, command: list[str], user: str, log: str) -> dict:
+    def spawn(self, name: str, command: list[str], user: str, log: str, more: dict | None = None) -> dict:
         """Starts one process in a session of its own and records it before anything can go wrong."""
         if os.geteuid() == 0 and user != "root":
             command = ["setpriv", f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--init-groups", *command]
-        env = {"PATH": PATH, "LANG": "C.UTF-8", "SLURM_CONF": str(self.conf)}
+        env = {"PATH": PATH, "LANG": "C.UTF-8", "SLURM_CONF": str(self.conf), **(more or {})}
         with open(self.dir / "log" / log, "a") as output:
             process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/",
                                        start_new_session=True)
@@ -333,14 +177,14 @@ class SlurmCluster:
 
     def _start_munged(self) -> None:
         m = self.dir / "munge"
-        munged = self._spawn("munged", ["munged", "-F", f"--socket={m}/munge.sock", f"--key-file={m}/munge.key",
+        munged = self.spawn("munged", ["munged", "-F", f"--socket={m}/munge.sock", f"--key-file={m}/munge.key",
                                         f"--pid-file={m}/munged.pid", f"--log-file={m}/munged.log",
-                                        f"--seed-file={m}/munged.seed"], self._daemon_user("munge"), "munged.out")
+                                        f"--seed-file={m}/munged.seed"], self.daemon_user("munge"), "munged.out")
         if not wait_until(lambda: (m / "munge.sock").exists() or not alive(munged), 10) or not alive(munged):
             raise ClusterError("munged does not start\n" + tail(self.dir / "log" / "munged.out") + tail(m / "munged.log"))
 
     def _start_controller(self) -> None:
-        self._spawn("slurmctld", ["slurmctld", "-D", "-f", str(self.conf)], self._daemon_user("slurm"), "slurmctld.out")
+        self.spawn("slurmctld", ["slurmctld", "-D", "-f", str(self.conf)], self.daemon_user("slurm"), "slurmctld.out")
         wait_until(self._controller_answers, 20, 0.05)
         if not alive(self.pids["slurmctld"]) or not self._controller_answers():
             raise ClusterError("slurmctld does not answer\n" + tail(self.dir / "log" / "slurmctld.out")
@@ -364,9 +208,9 @@ class SlurmCluster:
         if self._slurmd_of(name):
             return
         command = ["slurmd", "-D", "-N", name, "-f", str(self.conf)]
-        user, log = self._daemon_user("root"), f"{name}.out"
+        user, log = self.daemon_user("root"), f"{name}.out"
         if not self.options["namespaces"]:
-            self._spawn(name, command, user, log)
+            self.spawn(name, command, user, log)
         elif alive(self.pids.get(f"{name}.init")):
             send(self.pids[f"{name}.init"], signal.SIGUSR1)
         else:
@@ -375,7 +219,7 @@ class SlurmCluster:
             spec = {"name": name, "slurmd": command, "hosts": str(self.dir / "etc" / "hosts"),
                     "tmp": str(self.dir / "tmp" / name) if self.options["private_tmp"] else "",
                     "keep": [str(self.dir), *(os.path.realpath(k) for k in self.options["keep"])]}
-            outer = self._spawn(name, ["unshare", "-m", "-u", "-p", "-f", "--mount-proc", "--kill-child", PYTHON, HERE,
+            outer = self.spawn(name, ["unshare", "-m", "-u", "-p", "-f", "--mount-proc", "--kill-child", PYTHON, HERE,
                                        "_node", json.dumps(spec)], "root", log)
             wait_until(lambda: children(outer["pid"]) or not alive(outer), 10)
             if inner := children(outer["pid"]):
@@ -435,7 +279,8 @@ class SlurmCluster:
     def stop(self) -> None:
         """Ends every process of the cluster, jobs included, and waits until all are gone. Safe to repeat."""
         strays = self._plain_job_processes()
-        nodes = [k for k in self.pids if k not in ("munged", "slurmctld")]
+        services = ["slurmctld", "slurmdbd", "mariadbd", "munged"]
+        nodes = [k for k in self.pids if k not in services]
         for name in sorted(nodes, reverse=True):  # n1.init before n1: its end is the end of all that is inside
             send(self.pids[name], signal.SIGKILL)
         for who in strays:
@@ -446,6 +291,7 @@ class SlurmCluster:
         if not self._gone_within(strays, 10):
             raise ClusterError("job processes do not die")
         self._end(["slurmctld", "munged"], patience=5)
+        self._end(["slurmdbd", "mariadbd"], patience=5)
 
     def _end(self, names: list[str], patience: float) -> None:
         helpers = [identity(pid) for name in names if alive(self.pids.get(name))
@@ -506,6 +352,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     start.add_argument("--wall-clock", default="INFINITE", help="time limit of both partitions, as Slurm spells it")
     start.add_argument("--private-tmp", action="store_true", help="every node has a /tmp of its own")
     start.add_argument("--keep", action="append", default=[], help="a folder below /tmp that all nodes still share")
+    start.add_argument("--accounting", action="store_true", help="slurmdbd and mariadbd, so that sacct works")
     start.add_argument("--set", action="append", default=[], dest="settings", help="KEY=VALUE for slurm.conf")
     start.add_argument("--no-namespaces", action="store_false", dest="namespaces")
     for verb in ("stop", "status", "restart-controller", "stop-controller", "crash", "node", "stop-slurmd"):

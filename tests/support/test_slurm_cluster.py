@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from cluster_accounting import Accounting
 from slurm_cluster import HERE, PATH, ClusterError, SlurmCluster, all_pids, identity, stat_of, wait_until
 
 MISSING = [p for p in ("slurmctld", "slurmd", "munged", "sbatch") if not shutil.which(p, path=PATH)]
@@ -161,6 +162,21 @@ def test_private_tmp(user, folder):
         out = as_user(private, user, "srun", "-N2", "sh", "-c", "hostname > /tmp/who; cat /tmp/who; ls /tmp | wc -l")
         assert sorted(out.split()) == ["2", "2", "n1", "n2"]  # its own file and the way to the cluster's folder
         assert not Path("/tmp/who").exists()
+
+
+@pytest.mark.skipif(not all(shutil.which(p, path=PATH) for p in Accounting.PROGRAMS), reason="not installed: slurmdbd, mariadb-server")
+def test_accounting_knows_what_the_controller_has_forgotten(user, folder):
+    with SlurmCluster(folder / "c", nodes=1, accounting=True, settings={"MinJobAge": 2}) as accounted:
+        job = sbatch(accounted, user, "-o", "/dev/null", "--wrap", "exit 7")
+        assert wait_until(lambda: state(accounted, job) == "", 40, 0.2), "forgotten"
+        def told():
+            return as_user(accounted, user, "sacct", "-nPX", "-j", job, "--format=State,ExitCode")
+        assert told() == "FAILED|7:0"
+        accounted.accounting.stop_slurmdbd()
+        assert accounted.run("sacct", "-nPX", "-j", job).returncode != 0
+        accounted.accounting.start_slurmdbd()
+        assert told() == "FAILED|7:0"
+    assert left_over(folder) == []
 
 
 @pytest.mark.parametrize("namespaces", [True, False])

@@ -27,6 +27,13 @@ public:
   Result<std::vector<Allocation>> snapshot() override;
   Result<std::vector<Allocation>> look_up(const std::vector<SchedulerJobId>& ids) override;
   /// TERM now; KILL by a snapshot after kill_wait.
+  Result<std::map<std::string, std::string>>
+  leaving_nodes(const std::vector<std::string>&) override {
+    return std::map<std::string, std::string>{};
+  }
+  Result<std::map<std::string, Duration>> grace_times() override {
+    return std::map<std::string, Duration>{};
+  }
   Status cancel(const SchedulerJobId& id) override;
   /// Starts an ended one again, under the next restart count. A running one does that itself
   /// (local_requeued): error `allocation_state`.

@@ -197,6 +197,20 @@ Words sacct_command(const std::string& separator, const std::vector<SchedulerJob
           "--jobs=" + joined_ids(ids)};
 }
 
+Words nodes_command(const std::string& separator, const std::vector<std::string>& nodes) {
+  return {"sinfo",
+          "-h",
+          "-a",
+          "-N",
+          "--nodes=" + join(nodes, ","),
+          "-o",
+          "%N" + separator + "%T" + separator + "%E" + separator};
+}
+
+Words partitions_command() {
+  return {"scontrol", "-a", "-o", "show", "partition"};
+}
+
 Words excluded_nodes_command(const SchedulerJobId& id) {
   return {"squeue", "-h", "-a", "-t", "all", "-o", "%x", "--jobs=" + id.value};
 }

@@ -36,6 +36,8 @@ Environment query_environment(const Environment& client);
 /// breaks too. `ids` empty: all of this user.
 Words squeue_command(const std::string& separator, const std::vector<SchedulerJobId>& ids);
 Words sacct_command(const std::string& separator, const std::vector<SchedulerJobId>& ids);
+Words nodes_command(const std::string& separator, const std::vector<std::string>& nodes);
+Words partitions_command();
 Words excluded_nodes_command(const SchedulerJobId& id);
 
 Words cancel_command(const SchedulerJobId& id);

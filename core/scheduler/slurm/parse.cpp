@@ -42,7 +42,9 @@ tl::unexpected<Error> unreadable(const std::string& tool, const std::string& wha
 }
 
 std::string text_of(std::string_view field) {
-  return field == "(null)" || field == "n/a" || field == "N/A" ? std::string{} : std::string(field);
+  const bool nothing =
+      field == "(null)" || field == "n/a" || field == "N/A" || field == "None assigned";
+  return nothing ? std::string{} : std::string(field);
 }
 
 bool looks_like_id(std::string_view text) {
@@ -182,6 +184,46 @@ Result<std::vector<Allocation>> parse_accounting(std::string_view output,
     }
   }
   return allocations;
+}
+
+std::map<std::string, std::string> parse_leaving_nodes(std::string_view output,
+                                                       std::string_view separator) {
+  std::map<std::string, std::string> leaving;
+  const std::vector<std::string_view> fields = split_by(output, separator);
+  constexpr std::size_t kFields = 3; // name, state, reason
+  for (std::size_t at = 0; at + kFields < fields.size(); at += kFields) {
+    const std::string name{trim(fields[at])};
+    const std::string_view state = fields[at + 1]; // "draining$": a flag may follow
+    const std::string reason = fields[at + 2] == "none" ? "" : ": " + std::string(fields[at + 2]);
+    if (state.starts_with("drain") || state.starts_with("failing")) {
+      leaving[name] = "node " + name + " is being drained" + reason;
+    } else if (state.starts_with("maint") || state.find('$') != std::string_view::npos) {
+      leaving[name] = "node " + name + " is in a maintenance reservation" + reason;
+    }
+  }
+  return leaving;
+}
+
+std::map<std::string, Duration> parse_grace_times(std::string_view output) {
+  std::map<std::string, Duration> grace_times;
+  for (const std::string& line : split_lines(output)) {
+    std::string name;
+    std::int64_t grace = 0;
+    bool preempts = true;
+    for (const std::string& word : split(line, ' ')) {
+      if (word.starts_with("PartitionName=")) {
+        name = word.substr(word.find('=') + 1);
+      } else if (word.starts_with("GraceTime=")) {
+        grace = number<std::int64_t>(std::string_view(word).substr(word.find('=') + 1)).value_or(0);
+      } else if (word == "PreemptMode=OFF") {
+        preempts = false;
+      }
+    }
+    if (!name.empty() && grace > 0 && preempts) {
+      grace_times[name] = seconds{grace};
+    }
+  }
+  return grace_times;
 }
 
 std::optional<std::string> parse_submitted_id(std::string_view output) {

@@ -53,6 +53,14 @@ Result<std::vector<Allocation>> parse_queue(std::string_view output, std::string
 Result<std::vector<Allocation>> parse_accounting(std::string_view output,
                                                  std::string_view separator);
 
+/// sinfo's lines of nodes_command: those that drain or are in a maintenance reservation, with words
+/// for why. A node stands there once for each of its partitions. What cannot be read is left out.
+std::map<std::string, std::string> parse_leaving_nodes(std::string_view output,
+                                                       std::string_view separator);
+
+/// `scontrol -o show partition`: grace times above zero, of partitions whose jobs may be preempted.
+std::map<std::string, Duration> parse_grace_times(std::string_view output);
+
 /// "4711", or "4711;cluster".
 std::optional<std::string> parse_submitted_id(std::string_view output);
 

@@ -182,8 +182,38 @@ Result<std::vector<Allocation>> SlurmScheduler::look_up(const std::vector<Schedu
   if (!remembered) {
     return remembered;
   }
-  found->insert(found->end(), remembered->begin(), remembered->end());
+  std::copy_if(remembered->begin(),
+               remembered->end(),
+               std::back_inserter(*found),
+               [](const Allocation& allocation) { return is_over(allocation.state); });
   return found;
+}
+
+Result<std::string> SlurmScheduler::question(const std::string& doing, const Words& words) {
+  auto result = run(words, query_env_, config_.query_timeout);
+  if (!result) {
+    return tl::unexpected<Error>(result.error());
+  }
+  if (!result->status.success() || result->timed_out) {
+    Error error = command_error(doing, *result);
+    error.outcome = Outcome::retryable;
+    return tl::unexpected<Error>(std::move(error));
+  }
+  return std::move(result->out);
+}
+
+Result<std::map<std::string, std::string>>
+SlurmScheduler::leaving_nodes(const std::vector<std::string>& nodes) {
+  if (nodes.empty()) {
+    return std::map<std::string, std::string>{};
+  }
+  const std::string separator = new_separator();
+  return question("look at the nodes", nodes_command(separator, nodes))
+      .map([&](const std::string& output) { return parse_leaving_nodes(output, separator); });
+}
+
+Result<std::map<std::string, Duration>> SlurmScheduler::grace_times() {
+  return question("look at the partitions", partitions_command()).map(parse_grace_times);
 }
 
 Status SlurmScheduler::act(const std::string& doing,

@@ -17,8 +17,12 @@ public:
   Result<SchedulerJobId> submit(const Submission& submission) override;
   Result<std::vector<Allocation>> snapshot() override;
   /// squeue for these ids in one call, then sacct in one call for those that it does not know.
-  /// Error `accounting_down` (retryable) when sacct should know and cannot be asked.
+  /// Error `accounting_down` (retryable) when sacct should know and cannot be asked. A job that
+  /// only sacct still calls running is left out: its record was never closed, and tells nothing.
   Result<std::vector<Allocation>> look_up(const std::vector<SchedulerJobId>& ids) override;
+  Result<std::map<std::string, std::string>>
+  leaving_nodes(const std::vector<std::string>& nodes) override;
+  Result<std::map<std::string, Duration>> grace_times() override;
   Status cancel(const SchedulerJobId& id) override;
   /// One that is pending already is fine. Outcome `unknown` must not be answered by asking again
   /// blindly: a second requeue would interrupt the new attempt.
@@ -37,6 +41,8 @@ private:
   Result<CommandResult> run(const std::vector<std::string>& words,
                             const std::map<std::string, std::string>& env,
                             Duration timeout) const;
+  /// A question; its output. Errors are retryable.
+  Result<std::string> question(const std::string& doing, const std::vector<std::string>& words);
   Result<std::vector<Allocation>> queue(const std::vector<SchedulerJobId>& ids);
   Result<std::vector<Allocation>> accounting(const std::vector<SchedulerJobId>& ids);
   /// Runs a command that changes something; its trouble, or none.

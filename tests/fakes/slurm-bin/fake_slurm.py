@@ -5,6 +5,7 @@ state.json (every key may be absent):
   next_id                       of the next sbatch (1)
   jobs      [{"JobArrayID": "7", "State": "RUNNING", ...}]   fields as squeue names them; others are filled in
   many      N                   as many running jobs more, for load
+  nodes     {"n1": ["draining", "bad disk"]}             state and reason; for sinfo
   old_jobs  [{"JobID": "3", "State": "COMPLETED", ...}]      what sacct alone remembers; absent: accounting is disabled
   faults    {"sbatch": "down" | "timed_out" | "done_timed_out" | "hang" | "done_hang" | "garbage" | "refused: WORDS"}
             per client, or per scontrol word ("scontrol requeue"); "accounting_down" for sacct
@@ -153,6 +154,19 @@ def sacct(words):
                 print(option(words, "--delimiter").join(str(dict(defaults, **job)[name]) for name in names))
 
 
+def sinfo(words):
+    fault = fault_of("sinfo", [])
+    load = "slurm_load_partitions: "
+    fail_before("sinfo", fault, load + CONNECT, load + TIMED_OUT)
+    with State() as data:
+        nodes = data.get("nodes", {})
+    form = words[words.index("-o") + 1]
+    for name in option(words, "--nodes").split(","):
+        state, reason = nodes.get(name, ["mixed", "none"])
+        for _partition in range(2):
+            print(form.replace("%N", name).replace("%T", state).replace("%E", reason))
+
+
 def scancel(words):
     fault = fault_of("scancel", [])
     kill = f"Kill job error on job id {words[-1]}: "
@@ -219,5 +233,6 @@ def scontrol(words):
 
 def main():
     record_call()
-    tools = {"sbatch": sbatch, "squeue": squeue, "sacct": sacct, "scancel": scancel, "scontrol": scontrol}
+    tools = {"sbatch": sbatch, "squeue": squeue, "sacct": sacct, "scancel": scancel, "scontrol": scontrol,
+             "sinfo": sinfo}
     tools[os.path.basename(sys.argv[0])](sys.argv[1:])

@@ -118,7 +118,7 @@ public:
     registry = *std::move(opened);
     ReconcilerConfig config;
     config.runner = "/opt/bin/ckpt-runner";
-    config.poll = {seconds{5}, seconds{5}, seconds{5}, Duration{0}, seconds{60}};
+    config.poll = poll;
     reconciler = std::make_unique<Reconciler>(
         Reconciler::Ports{*registry, store_, scheduler, executor_, clock}, config);
     commands = std::make_unique<Commands>(*reconciler, CommandsConfig{});
@@ -196,6 +196,9 @@ private:
   store::Store store_;
 
 public:
+  /// Of daemons that are started from now on.
+  PollTimes poll{
+      seconds{5}, seconds{5}, seconds{5}, Duration{0}, seconds{60}, seconds{5}, hours{1}};
   FakeClock clock;
   FakeScheduler scheduler;
   std::unique_ptr<Registry> registry;

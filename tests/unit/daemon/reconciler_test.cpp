@@ -156,6 +156,27 @@ TEST_CASE("nobody knows the allocation any more: lost, and on from there") {
   CHECK(attempts->front().end_reason == EndReason::lost);
 }
 
+TEST_CASE("accounting that has lost a record still tells the end") {
+  World world;
+  const JobId job = world.submit();
+  world.pass();
+  const SchedulerJobId id = world.newest_allocation();
+  world.begin(job, id).end(EndReason::requeued);
+  REQUIRE(world.scheduler.requeue(id));
+  world.scheduler.gone(id);
+  world.pass(seconds{5});
+  REQUIRE(world.scheduler.job(id).allocation.state == AllocationState::running);
+  ScriptedRunner second = world.begin(job, id);
+  second.end(EndReason::interrupted); // TERM, and it could not learn why
+  Allocation& allocation = world.scheduler.job(id).allocation;
+  allocation.state = AllocationState::cancelled;
+  allocation.restart_count = 0; // of two records one is left
+  world.scheduler.forget(id);
+  world.pass(minutes{1});
+  CHECK(world.state(job) == JobState::cancelled);
+  CHECK(world.scheduler.calls("submit") == 1);
+}
+
 TEST_CASE("an outage of the controller is neither failure nor success") {
   World world;
   const JobId job = world.submit();

@@ -1,51 +1,9 @@
-#include "core/domain/decide.hpp"
-
-#include <doctest/doctest.h>
-
-#include <functional>
+#include "decide_situations.hpp"
 
 using namespace ckpt;
-using Sight = AllocationFacts::Sight;
+using namespace ckpt::test;
 
 namespace {
-
-const MonoTime kNow{hours{10}};
-const DecideLimits kLimits;
-
-/// A job whose first allocation runs and whose runner lives.
-JobFacts running() {
-  JobFacts facts;
-  facts.state = JobState::running;
-  facts.submission = SubmissionFacts{SubmissionToken{"t"},
-                                     SubmissionFacts::State::submitted,
-                                     SchedulerJobId{"12"},
-                                     std::nullopt,
-                                     ""};
-  facts.allocation.sight = Sight::present;
-  facts.allocation.answered_at = kNow;
-  Allocation allocation;
-  allocation.id = SchedulerJobId{"12"};
-  allocation.state = AllocationState::running;
-  facts.allocation.allocation = allocation;
-  AttemptFacts attempt;
-  attempt.id = AttemptId{1};
-  attempt.token = SubmissionToken{"t"};
-  attempt.program_ran = true;
-  facts.attempt = attempt;
-  return facts;
-}
-
-struct Row {
-  const char* what;
-  std::function<void(JobFacts&)> change;
-  std::vector<ActionKind> kinds;
-  std::optional<JobEventType> event = {};
-};
-
-void set_state(JobFacts& f, AllocationState state, int restart_count = 0) {
-  f.allocation.allocation->state = state;
-  f.allocation.allocation->restart_count = restart_count;
-}
 
 const std::vector<Row> kRows{
     {"it runs", [](JobFacts&) {}, {ActionKind::nothing}},
@@ -158,6 +116,12 @@ const std::vector<Row> kRows{
        set_state(f, AllocationState::running, 1);
      },
      {ActionKind::nothing}},
+    {"likewise, and the old runner's lease ran out without a last word",
+     [](JobFacts& f) {
+       set_state(f, AllocationState::pending, 1);
+       f.attempt->lease_still_since = kNow - minutes{2};
+     },
+     {ActionKind::mark_lost}},
     {"BeginTime after our requeue",
      [](JobFacts& f) {
        f.attempt->ended = EndReason::walltime;
@@ -193,22 +157,6 @@ const std::vector<Row> kRows{
        f.allocation.begins_in = seconds{30};
      },
      {ActionKind::nothing}},
-    {"cancelled outside while it was being stopped",
-     [](JobFacts& f) {
-       f.wishes.stop = true;
-       f.attempt->ended = EndReason::interrupted;
-       set_state(f, AllocationState::cancelled);
-     },
-     {ActionKind::transition},
-     JobEventType::cancelled},
-    {"stopped before it began, and cancelled by us for that",
-     [](JobFacts& f) {
-       f.wishes.stop = true;
-       f.attempt.reset();
-       set_state(f, AllocationState::cancelled);
-     },
-     {ActionKind::transition},
-     JobEventType::parked},
     {"the answer is older than the attempt",
      [](JobFacts& f) {
        f.attempt->restart_count = 1;
@@ -310,90 +258,33 @@ const std::vector<Row> kRows{
      },
      {ActionKind::transition},
      JobEventType::parked},
-    {"stop while it runs", [](JobFacts& f) { f.wishes.stop = true; }, {ActionKind::stop_order}},
-    {"stop, ordered and rung a moment ago",
+    {"its node is being drained: a checkpoint",
+     [](JobFacts& f) { f.allocation.node_leaving = "node n1 is being drained"; },
+     {ActionKind::drain_order}},
+    {"likewise, and it was asked for",
      [](JobFacts& f) {
-       f.wishes.stop = true;
-       f.done.stop_order_given = true;
-       f.done.rung_at = kNow;
+       f.allocation.node_leaving = "node n1 is being drained";
+       f.done.drain_order_given = true;
      },
      {ActionKind::nothing}},
-    {"stop while the next allocation waits",
+    {"likewise, before the program runs",
      [](JobFacts& f) {
-       f.wishes.stop = true;
-       f.attempt->ended = EndReason::walltime;
-       set_state(f, AllocationState::pending, 1);
-     },
-     {ActionKind::cancel_allocation}},
-    {"stop, and what waited is cancelled",
-     [](JobFacts& f) {
-       f.wishes.stop = true;
-       f.attempt->ended = EndReason::walltime;
-       set_state(f, AllocationState::cancelled, 1);
-     },
-     {ActionKind::transition},
-     JobEventType::parked},
-    {"cancel while it runs",
-     [](JobFacts& f) { f.wishes.cancel = true; },
-     {ActionKind::cancel_allocation}},
-    {"cancel, with a scheduler that is down: asked all the same",
-     [](JobFacts& f) {
-       f.wishes.cancel = true;
-       f.allocation = {};
-       f.allocation.sight = Sight::no_answer;
-     },
-     {ActionKind::cancel_allocation}},
-    {"cancel, asked a moment ago",
-     [](JobFacts& f) {
-       f.wishes.cancel = true;
-       f.done.cancelled_at = kNow - seconds{1};
+       f.allocation.node_leaving = "node n1 is being drained";
+       f.attempt->program_ran = false;
      },
      {ActionKind::nothing}},
-    {"cancel, and it is over",
+    {"drained and preempted: the preemption comes first, and its checkpoint is enough",
      [](JobFacts& f) {
-       f.wishes.cancel = true;
-       set_state(f, AllocationState::cancelled);
+       f.allocation.node_leaving = "node n1 is being drained";
+       f.allocation.allocation->preempt_at = TimePoint{hours{1}};
      },
-     {ActionKind::transition},
-     JobEventType::cancelled},
-    {"cancel never waits for a lease, and never lets it go on",
+     {ActionKind::ring}},
+    {"its node is being drained, and its runner has ended",
      [](JobFacts& f) {
-       f.wishes.cancel = true;
-       f.attempt->ended = EndReason::walltime;
-       set_state(f, AllocationState::timeout);
+       f.allocation.node_leaving = "node n1 is being drained";
+       f.attempt->ended = EndReason::interrupted;
      },
-     {ActionKind::transition},
-     JobEventType::cancelled},
-    {"cancel, asked for while it was being stopped",
-     [](JobFacts& f) {
-       f.wishes.cancel = f.wishes.stop = true;
-       f.attempt->ended = EndReason::stopped;
-       set_state(f, AllocationState::completed);
-     },
-     {ActionKind::transition},
-     JobEventType::cancelled},
-    {"cancel, asked for while it was being stopped; its allocation is not over yet",
-     [](JobFacts& f) {
-       f.wishes.cancel = f.wishes.stop = true;
-       f.attempt->ended = EndReason::stopped;
-     },
-     {ActionKind::cancel_allocation}},
-    {"cancel, asked for in the instant it was parked",
-     [](JobFacts& f) {
-       f.wishes.cancel = true;
-       f.state = JobState::parked;
-       f.submission.reset();
-     },
-     {ActionKind::transition},
-     JobEventType::cancelled},
-    {"cancel, and its program ended by itself before that",
-     [](JobFacts& f) {
-       f.wishes.cancel = true;
-       f.attempt->ended = EndReason::completed;
-       set_state(f, AllocationState::completed);
-     },
-     {ActionKind::transition},
-     JobEventType::completed},
+     {ActionKind::nothing}},
     {"a second allocation",
      [](JobFacts& f) { f.allocation.surplus = {SchedulerJobId{"13"}}; },
      {ActionKind::cancel_allocation, ActionKind::nothing}},
@@ -426,45 +317,5 @@ const std::vector<Row> kRows{
 } // namespace
 
 TEST_CASE("decide: one row a situation") {
-  for (const Row& row : kRows) {
-    CAPTURE(row.what);
-    JobFacts facts = running();
-    row.change(facts);
-    const auto actions = decide(facts, kNow, kLimits);
-    std::vector<ActionKind> kinds;
-    for (const Action& action : actions) {
-      kinds.push_back(action.kind);
-      CHECK_FALSE(action.reason.empty());
-    }
-    CHECK(kinds == row.kinds);
-    CHECK(actions.back().event == row.event);
-  }
-}
-
-TEST_CASE("decide: whatever is seen, a wish to cancel never runs it again, nor two acts at once") {
-  for (const AllocationState state : Words<AllocationState>::kAll) {
-    for (const int count : {0, 1}) {
-      for (int end = -1; end < static_cast<int>(Words<EndReason>::kAll.size()); ++end) {
-        for (const bool cancel : {false, true}) {
-          JobFacts facts = running();
-          set_state(facts, state, count);
-          facts.wishes.cancel = cancel;
-          if (end >= 0) {
-            facts.attempt->ended = Words<EndReason>::kAll.at(static_cast<std::size_t>(end));
-          }
-          int runs = 0;
-          for (const Action& action : decide(facts, kNow, kLimits)) {
-            const bool again =
-                action.kind == ActionKind::submit || action.kind == ActionKind::requeue;
-            runs += again ? 1 : 0;
-            CHECK_FALSE((again && !is_over(state)));
-            CHECK_FALSE((again && state == AllocationState::cancelled));
-            CHECK_FALSE((again && count > 0));
-            CHECK_FALSE((again && end < 0));
-          }
-          CHECK(runs <= (cancel ? 0 : 1));
-        }
-      }
-    }
-  }
+  check_rows(kRows);
 }

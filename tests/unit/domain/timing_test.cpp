@@ -120,8 +120,8 @@ TEST_CASE("a preemption is answered at once") {
   CHECK(next_checkpoint(policy, facts) == at(minutes{20}, Trigger::preemption));
   facts.preempt_at = minutes{19}; // already past: still the best we can do
   CHECK(next_checkpoint(policy, facts) == at(minutes{20}, Trigger::preemption));
-  facts.allocation_end = minutes{20}; // the lead time began earlier, and its word stands
-  CHECK(next_checkpoint(policy, facts)->trigger == Trigger::before_walltime);
+  facts.allocation_end = minutes{20} + seconds{15}; // the kill, and no walltime to park for
+  CHECK(next_checkpoint(policy, facts) == at(minutes{20}, Trigger::preemption));
   facts.last_checkpoint_taken = true;
   CHECK_FALSE(next_checkpoint(policy, facts));
 }
@@ -137,6 +137,8 @@ TEST_CASE("a preemption's retry leaves time for itself") {
   CHECK(next_checkpoint(every(hours{1}), facts) == at(seconds{70}, Trigger::preemption));
   facts.last_try_ended = seconds{130};
   CHECK(next_checkpoint(every(hours{1}), facts) == at(seconds{130}, Trigger::preemption));
+  facts.allocation_end = seconds{138}; // the grace time ends later than it was announced
+  CHECK(next_checkpoint(every(hours{1}), facts) == at(seconds{132}, Trigger::preemption));
 }
 
 TEST_CASE("stop-after and total-time count the run time of all attempts") {

@@ -173,6 +173,64 @@ TEST_CASE("sacct: the last record of a requeued job, with its count") {
   CHECK_FALSE(parse_accounting("nonsense", "|x||"));
 }
 
+TEST_CASE("recorded sacct: every end by its own name") {
+  const auto parsed = parse_accounting(slurm_data("sacct-ends.txt"), "|ab12cd34|");
+  REQUIRE(parsed);
+  struct End {
+    AllocationState state;
+    std::optional<int> code;
+    std::optional<int> signal;
+    int restarts = 0;
+    EndReason reason;
+  };
+  using State = AllocationState;
+  const std::map<std::string, End> ends{
+      {"timeout", {State::timeout, 0, {}, 0, EndReason::walltime}},
+      {"completed", {State::completed, 0, {}, 0, EndReason::completed}},
+      {"na|me", {State::failed, 7, {}, 0, EndReason::failed}},
+      {"kill9", {State::failed, {}, 9, 0, EndReason::failed}},
+      {"cancelled", {State::cancelled, 0, {}, 0, EndReason::cancelled}},
+      {"by-root", {State::cancelled, 0, {}, 0, EndReason::cancelled}},
+      {"pending", {State::cancelled, 0, {}, 0, EndReason::cancelled}},
+      {"node-fail", {State::node_fail, 0, {}, 0, EndReason::node_fail}},
+      {"node-fail-requeued", {State::pending, {}, {}, 1, EndReason::unknown}},
+      {"preempted", {State::preempted, 0, {}, 0, EndReason::preempted}},
+      {"requeued", {State::failed, 3, {}, 1, EndReason::failed}},
+      {"deadline", {State::deadline, 1, {}, 0, EndReason::walltime}}};
+  CHECK(parsed->size() == ends.size());
+  for (const Allocation& allocation : *parsed) {
+    CAPTURE(allocation.name);
+    REQUIRE(ends.contains(allocation.name));
+    const End& end = ends.at(allocation.name);
+    CHECK(allocation.state == end.state);
+    CHECK(allocation.exit_code == end.code);
+    CHECK(allocation.signal == end.signal);
+    CHECK(allocation.restart_count == end.restarts);
+    CHECK(end_reason_from_allocation(allocation) == end.reason);
+    CHECK(allocation.ends_at.has_value() == is_over(end.state));
+    CHECK(allocation.node.empty() ==
+          (allocation.name == "pending" || allocation.name == "deadline" || !is_over(end.state)));
+  }
+}
+
+TEST_CASE("recorded sinfo: nodes that drain, or are in a maintenance reservation") {
+  const auto leaving = parse_leaving_nodes(slurm_data("sinfo-nodes.txt"), "|ab12cd34|");
+  CHECK(leaving ==
+        std::map<std::string, std::string>{{"n1", "node n1 is being drained: bad disk | soon"},
+                                           {"n2", "node n2 is in a maintenance reservation"}});
+  CHECK(
+      parse_leaving_nodes("n1|x|idle|x|none|x|\nn2|x|down*|x|Not responding|x|\n", "|x|").empty());
+  CHECK(parse_leaving_nodes("", "|x|").empty());
+  CHECK(parse_leaving_nodes("welcome", "|x|").empty());
+}
+
+TEST_CASE("recorded scontrol show partition: where a preemption is announced") {
+  const auto grace = parse_grace_times(slurm_data("scontrol-show-partition.txt"));
+  CHECK(grace == std::map<std::string, Duration>{{"debug", seconds{20}}});
+  CHECK(parse_grace_times("PartitionName=a GraceTime=60 PreemptMode=OFF\n").empty());
+  CHECK(parse_grace_times("nonsense\n").empty());
+}
+
 TEST_CASE("sbatch's id") {
   CHECK(parse_submitted_id("4711\n") == "4711");
   CHECK(parse_submitted_id("4711;cluster\n") == "4711");

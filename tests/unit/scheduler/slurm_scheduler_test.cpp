@@ -259,6 +259,35 @@ TEST_CASE(
   CHECK(slurm.calls().size() == calls + 1);
 }
 
+TEST_CASE("slurm adapter: a record that accounting never closed tells nothing") {
+  FakeSlurm slurm;
+  Json state = one_job("7", "RUNNING");
+  state["old_jobs"] = Json::array({{{"JobID", "3"}, {"State", "RUNNING"}, {"End", "Unknown"}},
+                                   {{"JobID", "4"}, {"State", "REQUEUED"}},
+                                   {{"JobID", "5"}, {"State", "TIMEOUT"}}});
+  slurm.set(state);
+  const auto found = slurm.scheduler()->look_up({{"3"}, {"4"}, {"5"}});
+  REQUIRE(found);
+  REQUIRE(found->size() == 1);
+  CHECK(found->front().state == AllocationState::timeout);
+}
+
+TEST_CASE("slurm adapter: nodes that are being taken away are one question") {
+  FakeSlurm slurm;
+  slurm.set({{"nodes", {{"n1", {"draining", "bad disk"}}, {"n3", {"mixed$", "none"}}}}});
+  const auto scheduler = slurm.scheduler();
+  CHECK(scheduler->leaving_nodes({})->empty());
+  CHECK(slurm.calls().empty());
+  const auto leaving = scheduler->leaving_nodes({"n1", "n2", "n3"});
+  REQUIRE(leaving);
+  CHECK(*leaving ==
+        std::map<std::string, std::string>{{"n1", "node n1 is being drained: bad disk"},
+                                           {"n3", "node n3 is in a maintenance reservation"}});
+  CHECK(slurm.calls().size() == 1);
+  slurm.fault("sinfo", "down");
+  CHECK(scheduler->leaving_nodes({"n1"}).error().outcome == Outcome::retryable);
+}
+
 TEST_CASE("slurm adapter: a thousand jobs are one query") {
   FakeSlurm slurm;
   slurm.set({{"many", 1000}});

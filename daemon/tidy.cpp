@@ -1,0 +1,191 @@
+#include "core/base/log.hpp"
+#include "core/domain/lineage.hpp"
+#include "core/domain/machines.hpp"
+#include "core/domain/retention.hpp"
+#include "daemon/reconciler.hpp"
+
+#include <algorithm>
+
+// Retention for jobs that have no runner to do it. Invariants: nothing while a runner may live (its
+// lease moves, or an allocation is about to start one); core/domain/retention says what goes; the
+// durable event comes first, so that nobody starts from what is being removed.
+
+namespace ckpt::daemon {
+namespace {
+
+JobPhase phase_of(JobState state) {
+  if (state == JobState::completed) {
+    return JobPhase::succeeded;
+  }
+  return is_final(state) ? JobPhase::ended_otherwise : JobPhase::unfinished;
+}
+
+/// The rollback that the next attempt will begin with.
+std::optional<GenerationId> chosen_start(const JobModel& model) {
+  const bool run_since =
+      std::any_of(model.attempts.begin(), model.attempts.end(), [&](const AttemptRow& attempt) {
+        return attempt.n.value > model.job.attempt_floor && attempt.started_at;
+      });
+  return run_since || is_final(model.job.state) ? std::nullopt : model.job.start_from;
+}
+
+bool is_good(const store::GenerationOnDisk& generation) {
+  return generation.manifest && generation.tombstone.empty() && generation.corruption.empty();
+}
+
+std::vector<GenerationFacts> generation_facts(const JobModel& model,
+                                              const std::vector<store::GenerationOnDisk>& on_disk) {
+  std::vector<LineageGeneration> sealed;
+  for (const store::GenerationOnDisk& generation : on_disk) {
+    if (is_good(generation)) {
+      sealed.push_back({generation.id, generation.manifest->attempt, generation.manifest->parent});
+    }
+  }
+  std::vector<LineageAttempt> attempts;
+  for (const AttemptRow& row : model.attempts) {
+    attempts.push_back({row.n, row.started_at.has_value(), row.started_from});
+  }
+  const auto chosen = chosen_start(model);
+  const std::vector<GenerationId> lineage = start_order(sealed, attempts, chosen);
+  std::vector<GenerationFacts> facts;
+  for (const store::GenerationOnDisk& generation : on_disk) {
+    if (!generation.manifest || !generation.tombstone.empty()) {
+      continue;
+    }
+    const auto row = model.generations.find(generation.id);
+    GenerationFacts fact;
+    fact.id = generation.id;
+    fact.state = is_good(generation) ? GenerationState::sealed : GenerationState::corrupt;
+    fact.pinned = row != model.generations.end() && row->second.pinned;
+    fact.in_use = chosen == generation.id;
+    fact.on_lineage = std::find(lineage.begin(), lineage.end(), generation.id) != lineage.end();
+    facts.push_back(fact);
+  }
+  return facts;
+}
+
+/// What is to be removed, by now or by a daemon that died on the way.
+struct Removals {
+  std::map<GenerationId, std::string> generations; ///< with the reason
+  std::vector<GenerationId> failed;                ///< their copies of files
+  std::set<AttemptId> attempts;                    ///< that wrote failed ones
+};
+
+void carry_out(const Path& folder, const Removals& removals) {
+  const store::Generations generations(folder);
+  const auto say = [&](const Status& done) {
+    if (!done) {
+      log::warning(folder.string() + ": " + done.error().message);
+    }
+  };
+  for (const auto& [id, reason] : removals.generations) {
+    say(generations.remove(id, reason));
+  }
+  for (const GenerationId id : removals.failed) {
+    say(remove_tree(generations.saved_dir(id)));
+  }
+  for (const AttemptId attempt : removals.attempts) {
+    say(generations.remove_unsealed_images(attempt));
+  }
+}
+
+} // namespace
+
+bool Reconciler::may_have_runner(const LiveJob& job) const {
+  const AttemptRow& newest = *job.model.newest_attempt();
+  const bool lease_stands_still = job.lease_of == newest.n && job.lease_since &&
+                                  now() - *job.lease_since >= config_.limits.lease;
+  if (newest.live() || !lease_stands_still) {
+    return true;
+  }
+  const SubmissionRow* open = job.model.open_submission();
+  if (open == nullptr) {
+    return false;
+  }
+  const auto seen = open->scheduler_job_id ? sightings_.by_id.find(*open->scheduler_job_id)
+                                           : sightings_.by_id.end();
+  const bool waits =
+      seen != sightings_.by_id.end() && (seen->second.state == AllocationState::pending ||
+                                         seen->second.state == AllocationState::held);
+  return !waits;
+}
+
+void Reconciler::tidy_if_quiet(LiveJob& job) {
+  if (!job.tidy_wanted || job.busy || !still_owner()) {
+    return;
+  }
+  const AttemptRow* newest = job.model.newest_attempt();
+  if (newest != nullptr && newest->live()) {
+    return;
+  }
+  if (newest == nullptr || job.model.generations.empty()) {
+    job.tidy_wanted = false; // nothing was ever written
+    return;
+  }
+  if (may_have_runner(job)) {
+    return;
+  }
+  const auto next =
+      job.folder.read_claim(AttemptId{static_cast<std::int64_t>(job.model.attempts.size()) + 1});
+  if (!next || *next) {
+    return; // one has just begun
+  }
+  job.tidy_wanted = false;
+  job.busy = true;
+  const auto on_disk = std::make_shared<Result<std::vector<store::GenerationOnDisk>>>();
+  ports_.executor.run(
+      [on_disk, folder = job.folder.path()] { *on_disk = store::Generations(folder).list(); },
+      [this, on_disk, id = job.model.job.id] {
+        if (LiveJob* again = find(id)) {
+          again->busy = false;
+          if (*on_disk) {
+            tidy(*again, **on_disk);
+          }
+        }
+      });
+}
+
+void Reconciler::tidy(LiveJob& job, const std::vector<store::GenerationOnDisk>& on_disk) {
+  if (!still_owner() || may_have_runner(job)) {
+    return;
+  }
+  Removals removals;
+  for (const store::GenerationOnDisk& generation : on_disk) {
+    if (!generation.tombstone.empty() && generation.manifest) {
+      removals.generations[generation.id] = generation.tombstone; // begun, and not finished
+    }
+  }
+  const auto facts = generation_facts(job.model, on_disk);
+  for (const RetentionVerdict& verdict :
+       retain(facts, job.model.job.policy, phase_of(job.model.job.state))) {
+    if (verdict.keep) {
+      continue;
+    }
+    store::JobEvent event;
+    event.kind = store::JobEventKind::pruned;
+    event.generation = verdict.id;
+    event.reason = verdict.reason;
+    event.by = "daemon";
+    if (record(job, event)) {
+      removals.generations[verdict.id] = verdict.reason;
+    }
+  }
+  for (const auto& [id, row] : job.model.generations) {
+    if (row.state == GenerationState::failed && row.attempt) {
+      removals.failed.push_back(id);
+      removals.attempts.insert(*row.attempt);
+    }
+  }
+  if (removals.generations.empty() && removals.attempts.empty()) {
+    return;
+  }
+  job.busy = true; // nothing is decided of it until they are gone
+  ports_.executor.run([folder = job.folder.path(), removals] { carry_out(folder, removals); },
+                      [this, id = job.model.job.id] {
+                        if (LiveJob* again = find(id)) {
+                          again->busy = false;
+                        }
+                      });
+}
+
+} // namespace ckpt::daemon
