@@ -134,11 +134,15 @@ class DiskFull(Fault):
         filler = world.disk / "filler"
         if filler.exists():
             return None
-        space = os.statvfs(world.disk)
         left = world.random.choice([0, 1 << 20, 20 << 20])
         with open(filler, "wb") as file:
-            os.posix_fallocate(file.fileno(), 0, max(1, space.f_bavail * space.f_frsize - left))
-        return f"{left >> 20} MB are left"
+            while True:  # jobs write meanwhile
+                space = os.statvfs(world.disk)
+                try:
+                    os.posix_fallocate(file.fileno(), 0, max(1, space.f_bavail * space.f_frsize - left))
+                    return f"{left >> 20} MB are left"
+                except OSError:
+                    continue
 
     def recover(self, world):
         (world.disk / "filler").unlink(missing_ok=True)
