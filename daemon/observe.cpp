@@ -176,10 +176,40 @@ void Reconciler::watch_lease(LiveJob& job, const JobFacts& facts) {
   }
 }
 
+/// Allocations with a token of this job that must not be: beside the open submission's own, and,
+/// when there is none, those that wait. (One that runs ends by itself, and may be tidying up.)
+std::vector<SchedulerJobId> Reconciler::surplus_of(const LiveJob& job, const SubmissionRow* open) {
+  std::vector<SchedulerJobId> surplus;
+  const std::optional<SchedulerJobId> own = open != nullptr ? open->scheduler_job_id : std::nullopt;
+  if (open != nullptr && !own) {
+    return surplus;
+  }
+  for (const SubmissionRow& row : job.model.submissions) {
+    const bool closed = row.state == SubmissionState::revoked || row.state == SubmissionState::over;
+    if (!(open != nullptr ? row.state == SubmissionState::revoked || &row == open : closed)) {
+      continue;
+    }
+    const auto ids = sightings_.by_token.find(row.token.value);
+    for (const SchedulerJobId& id :
+         ids == sightings_.by_token.end() ? std::vector<SchedulerJobId>{} : ids->second) {
+      const auto cancelled = job.surplus_cancelled.find(id);
+      const bool due = cancelled == job.surplus_cancelled.end() ||
+                       now() - cancelled->second >= config_.limits.act_repeat;
+      const AllocationState state = sightings_.by_id.at(id).state;
+      const bool waits = state == AllocationState::pending || state == AllocationState::held;
+      if (id != own && due && (own ? !is_over(state) : waits)) {
+        surplus.push_back(id);
+      }
+    }
+  }
+  return surplus;
+}
+
 AllocationFacts Reconciler::allocation_facts(LiveJob& job) {
   AllocationFacts facts;
   const SubmissionRow* open = job.model.open_submission();
   if (open == nullptr) {
+    facts.surplus = surplus_of(job, nullptr);
     return facts;
   }
   const bool asked_since =
@@ -217,21 +247,7 @@ AllocationFacts Reconciler::allocation_facts(LiveJob& job) {
     facts.absent_since = job.absent_since;
     facts.absent_answers = job.absent_answers;
   }
-  for (const SubmissionRow& row : job.model.submissions) {
-    if (row.state != SubmissionState::revoked && &row != open) {
-      continue;
-    }
-    const auto ids = sightings_.by_token.find(row.token.value);
-    for (const SchedulerJobId& other :
-         ids == sightings_.by_token.end() ? std::vector<SchedulerJobId>{} : ids->second) {
-      const auto cancelled = job.surplus_cancelled.find(other);
-      const bool due = cancelled == job.surplus_cancelled.end() ||
-                       now() - cancelled->second >= config_.limits.act_repeat;
-      if (other != id && id && due && !is_over(sightings_.by_id.at(other).state)) {
-        facts.surplus.push_back(other);
-      }
-    }
-  }
+  facts.surplus = surplus_of(job, open);
   return facts;
 }
 

@@ -118,7 +118,10 @@ Reconciler::Question Reconciler::question() const {
 }
 
 void Reconciler::poll_if_due() {
-  if (polling_ || !anything_runs() || (poll_at_ && now() < *poll_at_)) {
+  // Once more after a job's end: a controller that lost its memory may have queued it again.
+  const bool just_over = std::any_of(
+      jobs_.begin(), jobs_.end(), [](const auto& entry) { return entry.second->over_since; });
+  if (polling_ || !(anything_runs() || just_over) || (poll_at_ && now() < *poll_at_)) {
     return;
   }
   const auto asked = std::make_shared<Question>(question());

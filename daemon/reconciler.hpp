@@ -94,6 +94,7 @@ private:
   void adopt_by_token(LiveJob& job);
   JobFacts facts_of(LiveJob& job);
   AllocationFacts allocation_facts(LiveJob& job);
+  std::vector<SchedulerJobId> surplus_of(const LiveJob& job, const SubmissionRow* open);
   JobCounts counts_of(const LiveJob& job) const;
   void look_for_orders(LiveJob& job);
   bool runs(const LiveJob& job) const; ///< its newest attempt has the program running

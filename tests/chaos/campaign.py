@@ -13,7 +13,7 @@ from .world import World
 
 KINDS = [
     faults.KillDaemon, faults.KillRunner, faults.KillCoordinator, faults.KillOneProcess, faults.KillTree, faults.StopProgram,
-    faults.LoseDoorbell, faults.TruncateImage, faults.FlipByte, faults.RemoveImage, faults.RemoveManifest,
+    faults.LoseDoorbell, faults.DiskFull, faults.TruncateImage, faults.FlipByte, faults.RemoveImage, faults.RemoveManifest,
     slurm_faults.SlurmdDown, slurm_faults.NodeCrash, slurm_faults.ControllerDown, slurm_faults.Preemption, slurm_faults.Requeue,
     slurm_faults.RequeueAtCheckpoint, slurm_faults.LimitCut, slurm_faults.Cancel, slurm_faults.StartedByHand,
 ]

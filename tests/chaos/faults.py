@@ -126,6 +126,28 @@ class LoseDoorbell(Fault):
         (world.stage / "no-doorbell").unlink(missing_ok=True)
 
 
+class DiskFull(Fault):
+    """The store's filesystem has no room, for shorter or longer than a lease lasts."""
+    name, rests = "disk full", (1, 12)
+
+    def strike(self, world):
+        filler = world.disk / "filler"
+        if filler.exists():
+            return None
+        left = world.random.choice([0, 1 << 20, 20 << 20])
+        with open(filler, "wb") as file:
+            while True:  # jobs write meanwhile
+                space = os.statvfs(world.disk)
+                try:
+                    os.posix_fallocate(file.fileno(), 0, max(1, space.f_bavail * space.f_frsize - left))
+                    return f"{left >> 20} MB are left"
+                except OSError:
+                    continue
+
+    def recover(self, world):
+        (world.disk / "filler").unlink(missing_ok=True)
+
+
 class Damage(Fault):
     """What lies of the newest generation is damaged and the program killed, so that it has to be noticed now. Only while another good one
     is there: without any, nobody can go on."""

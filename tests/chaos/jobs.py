@@ -58,8 +58,8 @@ def install(site, build):
 class Job:
     """One job on its way. `sacrifice`: it is there to be cancelled, and must end so."""
 
-    def __init__(self, site, kind, engine, steps, sacrifice=False):
-        self.site, self.kind, self.engine, self.steps = site, kind, engine, steps
+    def __init__(self, site, kind, engine, steps, sacrifice=False, minutes=1):
+        self.site, self.kind, self.engine, self.steps, self.minutes = site, kind, engine, steps, minutes
         self.sacrifice = sacrifice
         self.cancelled = False
         self.name = f"{kind.name}-{next(numbers)}"
@@ -81,7 +81,7 @@ class Job:
                 self.id = known[0]["id"]
             elif listed.returncode == 0:
                 argv = self.kind.words(self.steps, PAUSE)
-                done = self.site.ckpt("submit", "-J", self.name, "--time", "0:01:00", "--every", "4s", "--keep", "2", "--engine", self.engine,
+                done = self.site.ckpt("submit", "-J", self.name, "--time", f"0:0{self.minutes}:00", "--every", "4s", "--keep", "2", "--engine", self.engine,
                                       "-c", "1", "--output", "out", "--error", "err", *self.kind.options, "--", self.site.work / argv[0],
                                       *argv[1:], cwd=self.folder, check=False)
                 found = re.search(r"j-\d+", done.stdout + done.stderr)

@@ -110,7 +110,7 @@ class LimitCut(Fault):
     name = "time limit cut"
 
     def strike(self, world):
-        hit = some(world)
+        hit = some(world, lambda job, runner: job.minutes > 1)
         node = hit and world.node_of(hit[0])
         if not node or world.cluster.run("scontrol", "update", f"jobid={node[0]}", "TimeLimit=1").returncode != 0:
             return None

@@ -2,7 +2,7 @@
 the right output all the same, never run twice at once, and leave nothing behind. Submission may happen twice, execution never.
 
 The points come from runs that nothing disturbs; one in the source that they do not pass must stand in NOT_WALKED with a reason.
-CKPT_KILL_WALK=all dies at every pass of each point (else at the first, a middle and the last one); CKPT_KILL_WALK=ckptd:act.done:2
+CKPT_KILL_WALK=all dies at every pass of each point (else at the first and the last one); CKPT_KILL_WALK=ckptd:act.done:2
 (or a part of that) walks only what contains it.
 """
 import concurrent.futures
@@ -41,7 +41,7 @@ def chosen(passes):
     """Deaths to die, as (program, point, pass)."""
     deaths = []
     for (program, point), most in sorted(passes.items()):
-        numbers = range(1, most + 1) if WISH == "all" else sorted({1, (most + 1) // 2, most})
+        numbers = range(1, most + 1) if WISH == "all" else sorted({1, most})
         deaths += [(program, point, number) for number in numbers]
     if WISH and WISH != "all":
         deaths = [death for death in deaths if WISH in "{}:{}:{}".format(*death)]

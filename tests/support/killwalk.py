@@ -14,7 +14,8 @@ from beats import BEATING, Beats
 from slurm_cluster import SlurmCluster
 from usersite import Site, wait_until
 
-# Short waits everywhere: what counts here is the order of effects, not how patient we are with a cluster.
+# Short waits everywhere: what counts here is the order of effects, not how patient we are with a cluster. (act_repeat: StartTime is asked
+# for two seconds ahead; asked again sooner it never comes.)
 CONFIG = """
 [poll]
 journal = "200ms"
@@ -26,7 +27,7 @@ lease = "3s"
 absence = "2s"
 submit_patience = "3s"
 submit_retry = "500ms"
-act_repeat = "1s"
+act_repeat = "4s"
 """
 STEPS, PAUSE, STATUS = 70, 0.1, 0
 OVER = ("completed", "failed", "cancelled")
@@ -136,9 +137,23 @@ class Case:
         self.ckpt("checkpoint", "--no-wait", self.job)
         beats = Beats(self.folder / "cwd/beats.log")
         assert beats.lines, f"{self.name}: running without a beat"
+        packed = self.packed_generation()
         self.until(["stop", "--no-wait", self.job], ["parked"])
-        self.until(["restart", self.job], ["queued", "running"])
+        back = ["--generation", packed] if packed else []
+        self.until(["restart", self.job, *back], ["queued", "running"])
         return self.state_is(OVER, 90)
+
+    def packed_generation(self):
+        """One that has been compressed by now; to go back to it, it has to be unpacked."""
+        def found():
+            for path in sorted((self.folder / "store/jobs" / self.job).glob("generations/*/manifest.json")):
+                if '"zstd"' in path.read_text() and not (path.parent / "removed.json").exists():
+                    return path.parent.name
+            return None
+        try:
+            return wait_until(found, 4, "a generation is packed")
+        except (AssertionError, OSError):
+            return None  # the runner may be dead just now
 
     def kill_program(self):
         """Its SIGKILL from outside, and then the wait for the next attempt."""
@@ -254,7 +269,7 @@ class LocalWalk:
         self.site._make(self.site.root / "walk")
         self.program = self.site.program("beating.py", BEATING)
         # Two allocations, a checkpoint every other second, all of what a generation can hold.
-        self.submit_options = ["--engine", engine, "--time", self.time_limit, "--every", "2s", "--keep", "1", "--output", "out",
+        self.submit_options = ["--engine", engine, "--time", self.time_limit, "--every", "2s", "--keep", "2", "--output", "out",
                                "--append-files", "appended.log", "--ckpt-files", "place.bin"]
 
     def case(self, name, **kill):

@@ -53,3 +53,25 @@ TEST_CASE("a runner died over its tidying: the folders tell what its journal doe
     CHECK_FALSE(std::filesystem::exists(left));
   }
 }
+
+TEST_CASE("the scheduler queues a finished job's allocation again: it is cancelled") {
+  World world;
+  const JobId job = world.submit();
+  world.pass();
+  const SchedulerJobId id = world.newest_allocation();
+  ScriptedRunner runner = world.begin(job, id);
+  runner.end(EndReason::completed, 0);
+  world.pass();
+  REQUIRE(world.state(job) == JobState::completed);
+  const auto cancelled = world.scheduler.calls("cancel");
+  SUBCASE("while it still ends it is left alone: the runner may be tidying up") {
+    world.pass(seconds{8});
+    CHECK(world.scheduler.calls("cancel") == cancelled);
+  }
+  SUBCASE("queued again") {
+    world.scheduler.job(id).allocation.state = AllocationState::held;
+    world.pass(seconds{8});
+    CHECK(world.scheduler.calls("cancel") == cancelled + 1);
+    CHECK(world.state(job) == JobState::completed);
+  }
+}
