@@ -138,7 +138,9 @@ class Stage:
     def _steer(self):
         """Two drains: the second allocations lie on another node than the first, and the third again on the first one."""
         for drained, resumed in (("n1", "n2"), ("n2", "n1")):
-            moved = lambda: not any(state == "RUNNING" and node != drained or state == "PENDING" for state, node in self.squeue().values())
+            def moved():
+                jobs = list(self.squeue().values())  # between two allocations a job waits, or completes
+                return jobs and all(job == ("RUNNING", drained) for job in jobs)
             end = time.monotonic() + 90
             while not moved() and time.monotonic() < end:
                 if self.over.wait(1):
