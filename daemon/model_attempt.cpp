@@ -54,6 +54,17 @@ void program_runs(Context& at) {
   at.row.reason.clear();
   at.move_attempt(AttemptEventType::program_runs);
   at.move_job(JobEventType::attempt_started, "");
+  // It has waited for those before it: one without a last word is gone.
+  for (AttemptRow& earlier : at.model.attempts) {
+    if (earlier.n < at.row.n && earlier.live()) {
+      earlier.state = AttemptState::ended;
+      earlier.end_reason = EndReason::lost;
+      earlier.marked_lost = true;
+      earlier.ended_at = at.event.at;
+      earlier.reason = "gone without a word; attempt " + at.row.n.str() + " went on";
+      at.change.attempts.insert(earlier.n);
+    }
+  }
 }
 
 void note_engine(Context& at) {

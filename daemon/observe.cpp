@@ -13,6 +13,17 @@ namespace ckpt::daemon {
 using store::AttemptEventKind;
 using Sight = AllocationFacts::Sight;
 
+namespace {
+
+/// A controller that has lost its memory gives numbers a second time: the token tells. (A person
+/// may have changed the comment: without any token the number is believed.)
+bool is_ours(const Allocation& allocation, const SubmissionToken& token) {
+  const auto written = scheduler::token_in_comment(allocation.comment);
+  return !written || *written == token;
+}
+
+} // namespace
+
 void Reconciler::observe(LiveJob& job) {
   Change change;
   read_claims(job, change);
@@ -35,13 +46,23 @@ void Reconciler::observe(LiveJob& job) {
   adopt_by_token(job);
 }
 
+/// The scheduler shows a newer run of the allocation than that attempt: its node is gone, perhaps
+/// without a word.
+bool Reconciler::started_again(const SubmissionRow& open, const AttemptRow& newest) const {
+  const auto shown = open.scheduler_job_id ? sightings_.by_id.find(*open.scheduler_job_id)
+                                           : sightings_.by_id.end();
+  return shown != sightings_.by_id.end() && is_ours(shown->second, open.token) &&
+         shown->second.restart_count > newest.restart_count;
+}
+
 void Reconciler::read_claims(LiveJob& job, Change& change) {
   const SubmissionRow* open = job.model.open_submission();
   if (open == nullptr) {
     return;
   }
   const AttemptRow* newest = job.model.newest_attempt();
-  if (newest != nullptr && newest->token == open->token && newest->live()) {
+  if (newest != nullptr && newest->token == open->token && newest->live() &&
+      !started_again(*open, *newest)) {
     return; // it runs: the next claim comes after its end
   }
   for (;;) {
@@ -221,7 +242,7 @@ AllocationFacts Reconciler::allocation_facts(LiveJob& job) {
   facts.answered_at = sightings_.asked_at;
   std::optional<SchedulerJobId> id = open->scheduler_job_id;
   const auto found = id ? sightings_.by_id.find(*id) : sightings_.by_id.end();
-  if (found != sightings_.by_id.end()) {
+  if (found != sightings_.by_id.end() && is_ours(found->second, open->token)) {
     facts.sight = Sight::present;
     facts.allocation = found->second;
     if (const auto leaving = sightings_.leaving_nodes.find(found->second.node);

@@ -88,6 +88,7 @@ private:
   void observe(LiveJob& job);
   void last_look(LiveJob& job);
   void read_claims(LiveJob& job, Change& change);
+  bool started_again(const SubmissionRow& open, const AttemptRow& newest) const;
   bool read_journal(LiveJob& job, AttemptId n, Change& change);
   void read_coordinator(LiveJob& job, AttemptId n);
   void watch_lease(LiveJob& job, const JobFacts& facts);

@@ -83,6 +83,15 @@ Result<std::unique_ptr<engine::Session>> Supervisor::start_on_worker() {
     const auto manifest =
         std::find_if(sealed->begin(), sealed->end(), [&](const Manifest& m) { return m.id == id; });
     auto session = restart_from(*manifest);
+    // Its bytes are what was sealed: what has failed may be the moment (a signal from outside, a
+    // node out of breath), and falling back costs work.
+    if (!session && session.error().code == "restart_failed" && !give_up_start_) {
+      report({.kind = Kind::restart_failed,
+              .code = session.error().code,
+              .reason = session.error().message + "; tried once more",
+              .generation = id});
+      session = restart_from(*manifest);
+    }
     if (session || session.error().code == "interrupted" || session.error().code == "fenced" ||
         session.error().code == "already_finished" || session.error().code == "node_refused" ||
         session.error().cls == ErrorClass::unusable) {

@@ -152,6 +152,12 @@ std::optional<EndReason> term_cause(const Allocation& allocation, int restart_co
     return allocation.preempt_at ? EndReason::preempted : EndReason::interrupted;
   }
   const EndReason told = end_reason_from_allocation(allocation);
+  // The batch process still lives, so its status is not what the scheduler speaks of: a controller
+  // that has lost its memory says FAILED (JobLaunchFailure).
+  if (told == EndReason::completed || told == EndReason::failed ||
+      told == EndReason::launch_failed) {
+    return EndReason::interrupted;
+  }
   return told == EndReason::unknown ? std::nullopt : std::optional(told);
 }
 

@@ -54,7 +54,7 @@ def keep_evidence(campaign, jobs):
         for source, name in ((job.folder, "cwd"), (job.store() / "attempts", "attempts"), (job.store() / "generations", "generations"),
                              (job.store() / "job.jsonl", "job.jsonl")):
             if source.is_dir():
-                shutil.copytree(source, kept / name, ignore=shutil.ignore_patterns("images"), dirs_exist_ok=True)
+                shutil.copytree(source, kept / name, ignore=shutil.ignore_patterns("images", "criu-hook*"), dirs_exist_ok=True)
             elif source.exists():
                 shutil.copy(source, kept / name)
     for log in [world.site.state / "ckptd.log", world.cluster.dir / "log/slurmctld.log", *world.cluster.dir.glob("spool/*/slurmd.log")]:

@@ -210,7 +210,10 @@ class Case:
         """Rows and folders say the same, and no file is there that nobody knows."""
         folder = self.folder / "store/jobs" / self.job
         def agree():
-            rows = {row["id"]: row["state"] for row in json.loads(self.ckpt("gens", self.job, "--json").stdout or '{"items":[]}')["items"]}
+            shown = self.ckpt("gens", self.job, "--json")
+            if shown.returncode != 0:
+                return False  # the daemon dies just now
+            rows = {row["id"]: row["state"] for row in json.loads(shown.stdout)["items"]}
             sealed = {path.parent.name for path in folder.glob("generations/*/manifest.json") if not (path.parent / "removed.json").exists()}
             return {id for id, state in rows.items() if state == "sealed"} == sealed
         try:  # the daemon's last look comes half a minute after the end

@@ -110,6 +110,10 @@ TEST_CASE("why TERM came, asked while the attempt ends") {
   CHECK(term_cause(seen, 0) == EndReason::cancelled);
   seen.state = AllocationState::pending;
   CHECK_FALSE(term_cause(seen, 0));
+  seen.state = AllocationState::failed; // "JobLaunchFailure", of one whose batch process lives
+  CHECK(term_cause(seen, 0) == EndReason::interrupted);
+  seen.state = AllocationState::completed;
+  CHECK(term_cause(seen, 0) == EndReason::interrupted);
 }
 
 TEST_CASE("why an attempt ended, as far as the scheduler knows") {
