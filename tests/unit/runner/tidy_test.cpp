@@ -28,7 +28,9 @@ TEST_CASE("images that no generation lists are removed, packed ones of a generat
   put(at.images / "set_10" / "torn.dmtcp", "half");
   put(at.images / "c.dmtcp.temp", "half");
   put(at.job.folder.path() / "attempts/2/images/gen-001/pages-1.img", "half");
-  at.tidy.remove_unlisted_images();
+  for (const AttemptId attempt : {AttemptId{1}, AttemptId{2}}) {
+    REQUIRE(at.job.generations.remove_unsealed_images(attempt));
+  }
   CHECK_FALSE(there(at.images / "set_2"));
   CHECK_FALSE(there(at.images / "set_10"));
   CHECK_FALSE(there(at.images / "c.dmtcp.temp"));
@@ -43,7 +45,9 @@ TEST_CASE("with a manifest that cannot be read nothing is removed: nobody knows 
   const std::string text = slurp(manifest);
   put(manifest, text.substr(0, text.size() / 2));
   put(at.images / "set_2" / "torn.dmtcp", "half");
-  at.tidy.remove_unlisted_images();
+  for (const AttemptId attempt : {AttemptId{1}, AttemptId{2}}) {
+    REQUIRE(at.job.generations.remove_unsealed_images(attempt));
+  }
   CHECK(there(at.images / "set_2"));
   CHECK(there(at.images / "set_1"));
 }
