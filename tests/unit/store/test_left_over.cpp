@@ -128,9 +128,9 @@ TEST_CASE("sealing: the time of the seal is that of the last byte's hash") {
 TEST_CASE("left over: who tidies up leaves its images, until an attempt has started without them") {
   const TempDir dir;
   const JobWithImages job = left(dir.path());
-  put(job.image(0).parent_path().parent_path() / "set_9" / "torn", "half");
+  put(job.image(0).parent_path() / "set_9" / "torn", "half");
   REQUIRE(job.generations.remove_unsealed_images(AttemptId{1}));
-  CHECK_FALSE(there(job.image(0).parent_path().parent_path() / "set_9"));
+  CHECK_FALSE(there(job.image(0).parent_path() / "set_9"));
   CHECK(need(job.generations.seal_left_over(job.draft.id)).images.size() == 3);
 }
 
