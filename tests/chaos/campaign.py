@@ -101,10 +101,19 @@ class Campaign:
             if job.sacrifice and not job.cancelled:
                 self.world.site.ckpt("cancel", "--no-wait", job.id, check=False)
                 job.cancelled = True
+                job.note("cancelled")
         def all_over():
             self.world.look()
+            self.cancel_again()
             return not self.world.unfinished()
         wait_until(all_over, 420, "all jobs are over", step=1)
+
+    def cancel_again(self):
+        """A controller that was killed in the second of a scancel has forgotten it; people repeat it then."""
+        for job in self.world.unfinished():
+            if job.cancelled and time.time() - job.faults[-1][0] > 20:
+                job.note("scancel again")
+                self.world.site.run("/usr/bin/scancel", "-n", job.name)
 
     def look_at_everything(self, given_up=None):
         problems = [given_up] if given_up else []

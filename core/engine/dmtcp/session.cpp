@@ -83,11 +83,12 @@ std::vector<ProcessInfo> DmtcpSession::program_processes() const {
 }
 
 std::optional<ExitStatus> DmtcpSession::program_status(const ExitStatus& root_status) const {
-  // 99 is DMTCP's, and could be the program's: the coordinator's death tells, or DMTCP's own words
-  // where the program would have its last ones (a survivor of a process killed in a checkpoint).
+  // 99 is DMTCP's, and could be the program's: the coordinator's death tells, a checkpoint that
+  // did not come to its end (with the disk full DMTCP leaves without a word), or DMTCP's own words
+  // where the program would have its last ones.
   const bool engine_died =
       root_status.code == 99 &&
-      (!coordinator_.alive() ||
+      (!coordinator_.alive() || checkpoint_open_ ||
        tells_of_a_broken_process(read_end_of_file(program_stderr_, kLastWords)));
   return engine_died || broken() ? std::nullopt : std::optional(root_status);
 }
@@ -140,6 +141,7 @@ Status DmtcpSession::health() {
 
 Result<CheckpointImages> DmtcpSession::checkpoint(const CheckpointRequest& request) {
   interrupted_ = false;
+  checkpoint_open_ = true;
   eventfd_t drained = 0;
   ::eventfd_read(wake_.get(), &drained);
   const CheckpointSubject subject{.install = install_,
@@ -170,6 +172,7 @@ Result<CheckpointImages> DmtcpSession::checkpoint(const CheckpointRequest& reque
       outcome.result = tl::unexpected(left.error());
     }
   }
+  checkpoint_open_ = !outcome.result.has_value();
   return std::move(outcome.result);
 }
 

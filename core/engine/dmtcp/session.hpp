@@ -51,6 +51,7 @@ private:
   Path program_stderr_;
   Fd wake_;
   std::atomic<bool> interrupted_{false};
+  std::atomic<bool> checkpoint_open_{false}; ///< being taken, or the newest one has failed
   mutable std::atomic<bool> broken_{false};
   mutable std::mutex mutex_;
   std::vector<ProcessInfo> known_; ///< peers outside root's tree and session; guarded by mutex_
