@@ -111,16 +111,22 @@ def test_run_is_attached(place, status):
 
 def test_run_tells_the_signal(place):
     engine, site = place
-    if engine == "app":
-        program = site.program("kills-itself.py", "#!/usr/bin/python3\nimport os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
-        chosen, argv = ["--engine", "app", "--ckpt-signal", "USR1", "--ckpt-files", "none*"], [program]
-    else:
-        program = site.program("kills-itself.py", "#!/usr/bin/python3\nimport os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
-        chosen, argv = ["--engine", engine], [program]
-    done = site.ckpt("run", "--json", *chosen, "--", *argv, check=False)
-    expected = signal.SIGKILL if engine == "app" else signal.SIGSEGV
-    assert done.returncode == 128 + expected, done.stdout + done.stderr
+    program = site.program("kills-itself.py", "#!/usr/bin/python3\nimport os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
+    more = ["--ckpt-signal", "USR1", "--ckpt-files", "none*"] if engine == "app" else []
+    done = site.ckpt("run", "--json", "--engine", engine, *more, "--", program, check=False)
+    assert done.returncode == 128 + signal.SIGSEGV, done.stdout + done.stderr
     assert one_value(done.stdout)
+
+
+def test_a_program_that_is_killed_again_and_again_is_parked_with_the_evidence(place):
+    engine, site = place
+    more = ["--ckpt-signal", "USR1", "--ckpt-files", "none*"] if engine == "app" else []
+    program = site.program("is-killed.py", "#!/usr/bin/python3\nimport os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    done = site.ckpt("run", "--engine", engine, *more, "--", program, check=False)
+    assert done.returncode == 85, done.stdout + done.stderr
+    job = site.job("is-killed.py")
+    assert job["state"] == "parked" and "killed by signal 9" in job["reason"], job["reason"]
+    assert [attempt["end_reason"] for attempt in site.json("show", job["id"])["attempts"]][:3] == ["interrupted"] * 3
 
 
 def test_run_interrupted_once_parks(place):
