@@ -111,7 +111,7 @@ bool Reconciler::may_have_runner(const LiveJob& job) const {
 }
 
 void Reconciler::tidy_if_quiet(LiveJob& job) {
-  if (!job.tidy_wanted || job.busy || !still_owner()) {
+  if (!job.tidy_wanted || job.busy) {
     return;
   }
   const AttemptRow* newest = job.model.newest_attempt();
@@ -122,7 +122,7 @@ void Reconciler::tidy_if_quiet(LiveJob& job) {
     job.tidy_wanted = false; // nothing was ever written
     return;
   }
-  if (may_have_runner(job)) {
+  if (may_have_runner(job) || !still_owner()) { // the second reads a file
     return;
   }
   const auto next =

@@ -42,7 +42,8 @@ CheckpointOutcome Checkpointer::take(engine::Session& session,
   std::optional<GenerationId> ordered = wish.generation;
   for (int tries = 1;; ++tries) {
     CheckpointOutcome outcome = take_once(session, wish, ordered, trigger);
-    const bool missed = outcome.error && outcome.error->code == "freeze_window_missed";
+    const bool missed = outcome.error && (outcome.error->code == "freeze_window_missed" ||
+                                          outcome.error->code == "child_not_waited_for");
     if (!missed || tries == kTriesForFreezeWindow) {
       return outcome;
     }

@@ -48,9 +48,9 @@ struct LaunchRequest {
   ProgramInfo program;
   Path work_dir; ///< the attempt's own folder: port file, logs, coordinator.json; exists, empty of
                  ///< engine files
-  Path images_dir;                ///< where this attempt's images go; exists, empty
-  std::string stdout_path;        ///< absolute; opened O_APPEND
-  std::string stderr_path;        ///< absolute; may equal stdout_path
+  Path images_dir;         ///< where this attempt's images go; exists, empty
+  std::string stdout_path; ///< absolute; opened O_APPEND
+  std::string stderr_path; ///< absolute; may equal stdout_path
   int umask = 022;
   bool shield_term = false;       ///< start the program with SIGTERM ignored
   Duration timeout = seconds{60}; ///< until the program runs
@@ -121,7 +121,9 @@ public:
 
   /// Takes one checkpoint and returns when every image has its final name and the program runs
   /// again. Codes: `checkpoint_failed`, `freeze_window_missed` (taken, but while_frozen could not
-  /// be proved to have run in time: throw it away and take another), `checkpoint_stalled`,
+  /// be proved to have run in time: throw it away and take another), `child_not_waited_for`
+  /// (likewise: a process of it failed in that moment, which the images do not hold),
+  /// `checkpoint_stalled`,
   /// `program_gone` (it ended meanwhile). The program may be dead after a failure: look at
   /// root_pid.
   virtual Result<CheckpointImages> checkpoint(const CheckpointRequest& request) = 0;
@@ -183,8 +185,8 @@ Status check_set(EngineKind kind, const std::vector<Path>& files);
 struct ExecutableFacts {
   bool elf = false;
   bool dynamic = false;
-  bool setuid = false; ///< or setgid, or with file capabilities
-  int bits = 0;        ///< 32 or 64, of an ELF file
+  bool setuid = false;  ///< or setgid, or with file capabilities
+  int bits = 0;         ///< 32 or 64, of an ELF file
   std::string resolved; ///< absolute path of the file that the kernel will run
 };
 Result<ExecutableFacts> inspect_executable(const std::string& argv0,

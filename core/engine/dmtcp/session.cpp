@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <csignal>
 #include <set>
+#include <utility>
 
 namespace ckpt::engine::dmtcp {
 namespace {
@@ -163,6 +164,9 @@ Result<CheckpointImages> DmtcpSession::checkpoint(const CheckpointRequest& reque
                   "checkpoint_failed",
                   "DMTCP has ended a process of the program: see " + messages_.string());
     }
+    if (auto whole = nothing_unreaped(); !whole) {
+      return whole;
+    }
     return request.while_frozen ? request.while_frozen() : Status{};
   };
   auto outcome = take_checkpoint(subject, guarded);
@@ -174,6 +178,35 @@ Result<CheckpointImages> DmtcpSession::checkpoint(const CheckpointRequest& reque
   }
   checkpoint_open_ = !outcome.result.has_value();
   return std::move(outcome.result);
+}
+
+// DMTCP's images hold no process that has ended: after a restart its parent would wait for a child
+// that it does not have, and a shell then takes it for a success. So there is only one that must
+// not get lost: a failure. Parents wait within milliseconds; one that has not done so by the next
+// try does not care.
+Status DmtcpSession::nothing_unreaped() {
+  std::vector<pid_t> parents{root_.pid};
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& process : known_) {
+      parents.push_back(process.pid);
+    }
+  }
+  const auto before = std::exchange(unreaped_, unreaped_failures_below(std::move(parents)));
+  for (const auto& child : unreaped_) {
+    const bool known = std::any_of(before.begin(), before.end(), [&](const auto& old) {
+      return old.pid == child.pid && old.start_ticks == child.start_ticks;
+    });
+    if (!known) {
+      return fail(ErrorClass::failed,
+                  "child_not_waited_for",
+                  child.comm + " (pid " + std::to_string(child.pid) +
+                      ") has ended and its parent does not know yet: its status would be lost",
+                  "the checkpoint is to be taken again",
+                  Outcome::retryable);
+    }
+  }
+  return {};
 }
 
 Status DmtcpSession::signal_program(int signal) {

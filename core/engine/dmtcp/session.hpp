@@ -41,6 +41,7 @@ public:
 private:
   void remember(const std::vector<Peer>& peers);
   void stop_all() const;
+  Status nothing_unreaped();
   void reap(const std::vector<ProcessInfo>& processes) const;
 
   Install install_;
@@ -50,6 +51,7 @@ private:
   Path messages_;
   Path program_stderr_;
   Fd wake_;
+  std::vector<ProcessInfo> unreaped_; ///< at the newest freeze; engine thread
   std::atomic<bool> interrupted_{false};
   std::atomic<bool> checkpoint_open_{false}; ///< being taken, or the newest one has failed
   mutable std::atomic<bool> broken_{false};
