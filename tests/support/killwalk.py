@@ -167,7 +167,7 @@ class Case:
                     if line.split()[1:2] == [str(self.program)]:
                         os.kill(pid, 9)
             return False
-        wait_until(again, 60, f"{self.name}: the next attempt", step=2)
+        wait_until(again, 180, f"{self.name}: the next attempt", step=2)
 
     # --- what must hold
     def check(self, ended):
