@@ -114,7 +114,7 @@ class Case:
             return seen if seen and (seen["state"] in states or seen["state"] in OVER) else None
         return wait_until(there, timeout, f"{self.name}: {self.job} in {states}", step=0.25)
 
-    def until(self, words, states, timeout=60):
+    def until(self, words, states, timeout=180):
         """Gives the command until the job is in one of the states (or over)."""
         def done():
             seen = self.show()
