@@ -67,7 +67,7 @@ class Daemon(threading.Thread):
     def stop(self):
         self.over.set()
         while self.is_alive():
-            if self.process.poll() is None:
+            if self.process and self.process.poll() is None:  # it may not have begun yet
                 self.process.terminate()
             self.join(0.2)
 
