@@ -1,4 +1,4 @@
--- The registry as of version 2. A new database is made from this; older ones by migrations/, and
+-- The registry as of version 4. A new database is made from this; older ones by migrations/, and
 -- a test holds the two to the same result.
 
 -- Times are milliseconds since 1970 in UTC, durations milliseconds; words are those of the API.
@@ -27,14 +27,16 @@ CREATE TABLE jobs (
   policy        TEXT NOT NULL,          -- JSON
   wish_stop     INTEGER NOT NULL DEFAULT 0,
   wish_cancel   INTEGER NOT NULL DEFAULT 0,
-  wish_hold     INTEGER NOT NULL DEFAULT 0,
+  wish_hold     INTEGER NOT NULL DEFAULT 0, -- 1 held, 2 taken back
   wish_reason   TEXT NOT NULL DEFAULT '',
   start_from    INTEGER,                -- generation that the next submission starts from
   attempt_floor INTEGER NOT NULL DEFAULT 0, -- attempts up to here do not count against limits
   override_args TEXT NOT NULL DEFAULT '{}', -- JSON: sbatch options of the newest restart
   warnings      TEXT NOT NULL DEFAULT '[]', -- JSON
   journal_offset INTEGER NOT NULL DEFAULT 0, -- job.jsonl, as far as it is in here
-  journal_next   INTEGER NOT NULL DEFAULT 1
+  journal_next   INTEGER NOT NULL DEFAULT 1,
+  array_of    INTEGER,                  -- the job of the array's first task
+  array_index INTEGER
 ) STRICT;
 CREATE INDEX jobs_by_state ON jobs (state);
 CREATE INDEX jobs_by_name ON jobs (name);
@@ -111,6 +113,7 @@ CREATE TABLE generations (
   engine_version TEXT NOT NULL DEFAULT '',
   host           TEXT NOT NULL DEFAULT '',
   pinned         INTEGER NOT NULL DEFAULT 0,
+  verified_at    INTEGER,
   PRIMARY KEY (job_id, id)
 ) STRICT;
 

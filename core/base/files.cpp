@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -57,6 +58,10 @@ Error errno_error(int error_number, const std::string& doing, const Path& path) 
     error.outcome = Outcome::retryable;
   }
   return error;
+}
+
+bool is_storage_trouble(const Error& error) {
+  return error.code == "disk_full" || error.code == "read_only" || error.code == "io_error";
 }
 
 namespace {
@@ -201,6 +206,19 @@ Status append_durably(const Path& path, std::string_view content, mode_t mode) {
   return is_new ? sync_directory(path.parent_path()) : Status{};
 }
 
+Status overwrite_durably(const Path& path, std::string content) {
+  Fd fd = open_file(path, O_WRONLY | O_NOFOLLOW);
+  struct stat info {};
+  if (!fd || ::fstat(fd.get(), &info) != 0) {
+    return failed("cannot open", path);
+  }
+  content.resize(std::max(content.size(), static_cast<std::size_t>(info.st_size)), ' ');
+  if (!write_all(fd.get(), content) || ::fsync(fd.get()) != 0 || !close_checked(fd)) {
+    return failed("cannot write", path);
+  }
+  return {};
+}
+
 Status make_directory_exclusively(const Path& path, mode_t mode) {
   if (::mkdir(path.c_str(), mode) != 0 || ::chmod(path.c_str(), mode) != 0) {
     return failed("cannot make the folder", path);
@@ -224,6 +242,25 @@ Status make_directories(const Path& path, mode_t mode) {
     return {}; // another one made it at the same time
   }
   return made;
+}
+
+Status make_private_directory(const Path& path) {
+  if (auto made = make_directories(path); !made) {
+    return made;
+  }
+  const Fd fd = open_file(path, O_RDONLY | O_DIRECTORY);
+  struct stat info {};
+  const bool looked = fd && ::fstat(fd.get(), &info) == 0;
+  if ((looked && info.st_uid != ::geteuid()) || (!fd && errno == EACCES)) {
+    return fail(ErrorClass::refused,
+                "folder_exposed",
+                path.string() + " belongs to another user",
+                "choose a folder of your own");
+  }
+  if (!looked || ((info.st_mode & 07777U) != 0700 && ::fchmod(fd.get(), 0700) != 0)) {
+    return failed("cannot make private", path);
+  }
+  return {};
 }
 
 Status sync_file(const Path& path) {
@@ -267,6 +304,17 @@ Status remove_tree(const Path& path) {
     return failed("cannot remove", path, error.value());
   }
   return {};
+}
+
+Status empty_directory(const Path& path) {
+  std::error_code error;
+  std::filesystem::directory_iterator at(path, error);
+  for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
+    if (const Status removed = remove_tree(at->path()); !removed) {
+      return removed;
+    }
+  }
+  return error ? failed("cannot list", path, error.value()) : Status{};
 }
 
 Status truncate_file(const Path& path, std::uint64_t length) {

@@ -63,6 +63,24 @@ Status copy_file_durably(const Path& from, const Path& to, mode_t mode) {
   return sync_directory(to.parent_path());
 }
 
+Status probe_room(const Path& folder, std::uint64_t bytes) {
+  if (const auto space = space_of(folder); !space || space->filesystem == "tmpfs") {
+    return {};
+  }
+  const Path probe = folder / (".probe." + random_hex(8) + ".tmp");
+  const Fd fd(::open(probe.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!fd) {
+    return errno == ENOSPC || errno == EDQUOT
+               ? tl::unexpected<Error>(errno_error(errno, "cannot create", probe))
+               : Status{};
+  }
+  ::unlink(probe.c_str());
+  const int asked = ::fallocate(fd.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes));
+  return asked != 0 && (errno == ENOSPC || errno == EDQUOT)
+             ? tl::unexpected<Error>(errno_error(errno, "no room in", folder))
+             : Status{};
+}
+
 Result<SpaceInfo> space_of(const Path& path) {
   struct statfs info {};
   if (::statfs(path.c_str(), &info) != 0) {
@@ -71,6 +89,9 @@ Result<SpaceInfo> space_of(const Path& path) {
   SpaceInfo space;
   const auto block = static_cast<std::uint64_t>(info.f_bsize);
   space.available_bytes = block * info.f_bavail;
+  if (info.f_files != 0) {
+    space.available_files = info.f_ffree;
+  }
   space.total_bytes = block * info.f_blocks;
   space.read_only = (static_cast<unsigned long>(info.f_flags) & 1UL) != 0; // ST_RDONLY
   // Magic numbers of linux/magic.h, and Lustre's and GPFS's of their own headers.
@@ -98,6 +119,39 @@ Result<SpaceInfo> space_of(const Path& path) {
     break;
   case 0x794C7630:
     space.filesystem = "overlay";
+    break;
+  case 0x00C36400:
+    space.filesystem = "ceph";
+    break;
+  case 0xFF534D42:
+    space.filesystem = "cifs";
+    break;
+  case 0xFE534D42:
+    space.filesystem = "smb2";
+    break;
+  case 0x01021997:
+    space.filesystem = "9p";
+    break;
+  case 0x19830326:
+    space.filesystem = "beegfs";
+    break;
+  case 0x5346414F:
+    space.filesystem = "afs";
+    break;
+  case 0x6B414653:
+    space.filesystem = "afs";
+    break;
+  case 0xAAD7AAEA:
+    space.filesystem = "panfs";
+    break;
+  case 0x20030528:
+    space.filesystem = "pvfs2";
+    break;
+  case 0x01161970:
+    space.filesystem = "gfs2";
+    break;
+  case 0x7461636F:
+    space.filesystem = "ocfs2";
     break;
   case 0x65735546:
     space.filesystem = "fuse";

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -59,6 +60,10 @@ void kill_point(const char* name) {
   // Read each time: tests set it in forked children.
   if (const char* list = std::getenv("CKPT_KILL_LIST")) {
     list_pass(list, name);
+  }
+  if (const char* stop = std::getenv("CKPT_STOP_AT");
+      stop != nullptr && std::string_view(stop) == name) {
+    ::kill(::getpid(), SIGSTOP);
   }
   const char* wanted = std::getenv("CKPT_KILL_AT");
   if (wanted == nullptr) {

@@ -13,6 +13,7 @@ namespace ckpt {
 /// Environment CKPT_KILL_AT=name[:n]: _exit(137) at the n-th pass (from 1) of that point.
 /// CKPT_KILL_PROGRAM=ckptd: only in the program of that name. CKPT_KILL_ONCE=file: only if that
 /// file can be created, so that a program that is started again lives.
+/// CKPT_STOP_AT=name: SIGSTOP of itself there, so that a test can do something between two effects.
 /// CKPT_KILL_LIST=file: appends the name of every point passed, a line each; "%p" in it becomes the
 /// program's name, its pid and when it began. Any thread.
 void kill_point(const char* name);

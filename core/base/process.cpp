@@ -29,6 +29,7 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr Duration kTermToKill = seconds{1};
 constexpr Duration kOutputAfterEnd = milliseconds{200};
+constexpr Duration kLookAtStop{200};
 constexpr Duration kPollWithoutPidfd = milliseconds{20};
 
 std::atomic<bool> term_kept_from_children{false};
@@ -185,7 +186,7 @@ public:
     int kills = 0;
     while (!reap()) {
       const auto now = SteadyClock::now();
-      if (now >= deadline) {
+      if (now >= deadline || (kills == 0 && is_stopped())) {
         result_.timed_out = true;
         ::kill(-pid_, kills == 0 ? SIGTERM : SIGKILL);
         deadline = now + kTermToKill;
@@ -205,6 +206,8 @@ public:
   }
 
 private:
+  bool is_stopped() const { return limits_.stop != nullptr && limits_.stop->load(); }
+
   bool reap() {
     int status = 0;
     const pid_t reaped = ::waitpid(pid_, &status, WNOHANG);
@@ -222,7 +225,9 @@ private:
     fds[0] = {out_ ? out_.get() : -1, POLLIN, 0};
     fds[1] = {err_ ? err_.get() : -1, POLLIN, 0};
     fds[2] = {!ended_ && pidfd_ ? pidfd_.get() : -1, POLLIN, 0};
-    const Duration longest = ended_ || pidfd_ ? hours{1} : kPollWithoutPidfd;
+    const Duration longest = limits_.stop != nullptr ? kLookAtStop
+                             : ended_ || pidfd_      ? hours{1}
+                                                     : kPollWithoutPidfd;
     const auto wait = std::clamp(at_most, Duration{0}, longest);
     if (::poll(fds.data(), fds.size(), static_cast<int>(wait.count())) <= 0) {
       return;

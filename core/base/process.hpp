@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -49,6 +50,8 @@ struct CommandResult {
 struct RunLimits {
   Duration timeout = seconds{30};
   std::size_t output_bytes = std::size_t{64} << 20U; ///< of each stream
+  /// Set by another thread: as if the time-out had come, within 200 ms. Outlives the call.
+  const std::atomic<bool>* stop = nullptr;
 };
 
 /// Runs a command to its end, in a process group of its own, both streams read concurrently;
@@ -97,8 +100,15 @@ std::optional<ProcessInfo> process_info(pid_t pid);
 std::vector<ProcessInfo> process_tree(pid_t root);
 /// Children of this process that have ended and wait to be reaped.
 std::vector<pid_t> zombie_children();
+/// Whether a signal holds the process up (SIGSTOP and its like), or SIGSTOP is on its way to it.
+/// Not: a tracer's stop.
+bool is_stopped(const ProcessInfo& process);
+/// Who traces it (ptrace), 0 for nobody.
+pid_t tracer_of(pid_t pid);
 /// Resident bytes of one process (VmRSS), 0 when it is gone.
 std::uint64_t resident_bytes(pid_t pid);
+/// Likewise, and what of it was swapped out: what an image of it will hold.
+std::uint64_t memory_bytes(pid_t pid);
 /// Processes of this user whose environment at start contains `entry` ("CKPT_TOKEN=…"), ourselves
 /// left out.
 std::vector<ProcessInfo> processes_with_environment(const std::string& entry);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 
 namespace ckpt {
@@ -40,6 +41,20 @@ std::vector<pid_t> all_pids() {
 
 std::string proc_file(pid_t pid, const char* name) {
   return "/proc/" + std::to_string(pid) + "/" + name;
+}
+
+bool looks_stopped(pid_t pid) {
+  std::uint64_t pending = 0;
+  const auto text = read_file(proc_file(pid, "status"), 16384);
+  for (const std::string& line : split(text ? *text : "", '\n')) {
+    if (line.starts_with("State:\tT")) {
+      return true;
+    }
+    if (line.starts_with("SigPnd:") || line.starts_with("ShdPnd:")) {
+      pending |= std::strtoull(line.c_str() + std::strlen("SigPnd:"), nullptr, 16);
+    }
+  }
+  return (pending >> (SIGSTOP - 1) & 1U) != 0;
 }
 
 } // namespace
@@ -114,6 +129,19 @@ std::vector<pid_t> zombie_children() {
   return zombies;
 }
 
+bool is_stopped(const ProcessInfo& process) {
+  // The kernel writes the state first and what is pending after it: a signal that was delivered in
+  // between shows in neither, and in the next look.
+  return looks_stopped(process.pid) || looks_stopped(process.pid);
+}
+
+pid_t tracer_of(pid_t pid) {
+  constexpr std::string_view kLabel = "\nTracerPid:";
+  const auto text = read_file(proc_file(pid, "status"), 16384);
+  const std::size_t at = text ? text->find(kLabel) : std::string::npos;
+  return at == std::string::npos ? 0 : std::atoi(text->c_str() + at + kLabel.size());
+}
+
 std::uint64_t resident_bytes(pid_t pid) {
   const auto text = read_file(proc_file(pid, "statm"));
   if (!text) {
@@ -122,6 +150,18 @@ std::uint64_t resident_bytes(pid_t pid) {
   const std::vector<std::string> fields = split(*text, ' ');
   return fields.size() < 2 ? 0
                            : std::stoull(fields[1]) * static_cast<std::uint64_t>(::getpagesize());
+}
+
+std::uint64_t memory_bytes(pid_t pid) {
+  constexpr std::uint64_t kKilobyte = 1024;
+  constexpr std::string_view kSwap = "\nVmSwap:";
+  std::uint64_t swapped = 0;
+  if (const auto text = read_file(proc_file(pid, "status"))) {
+    if (const std::size_t at = text->find(kSwap); at != std::string::npos) {
+      swapped = std::strtoull(text->c_str() + at + kSwap.size(), nullptr, 10) * kKilobyte;
+    }
+  }
+  return resident_bytes(pid) + swapped;
 }
 
 std::vector<ProcessInfo> processes_with_environment(const std::string& entry) {

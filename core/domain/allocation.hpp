@@ -60,6 +60,7 @@ struct Allocation {
   std::string name;
   std::string comment; ///< holds the token of our submissions, after whatever the user put there
   std::string partition;
+  std::string dependency; ///< of one that waits for others: "afterok:101(unfulfilled)"
   std::optional<TimePoint> started_at;
   std::optional<TimePoint> ends_at;    ///< soft: start + limit; nothing when there is no limit
   std::optional<TimePoint> preempt_at; ///< the only sign of a preemption with grace time

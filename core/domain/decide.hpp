@@ -78,7 +78,8 @@ struct Wishes {
   bool stop = false;
   bool cancel = false;
   bool hold = false;
-  std::string reason; ///< the user's words, or the daemon's
+  bool release = false; ///< a hold was taken back, and an allocation that waits may still have it
+  std::string reason;   ///< the user's words, or the daemon's
 };
 
 struct JobCounts {
@@ -94,12 +95,14 @@ struct ActsDone {
   std::optional<MonoTime> requeued_at;
   std::optional<MonoTime> start_now_at;
   std::optional<MonoTime> rung_at;
-  bool requeue_refused = false;  ///< the scheduler will not; submit anew
-  bool stop_order_given = false; ///< to the newest attempt
-  bool drain_order_given = false; ///< likewise, since its node began to be taken away
+  std::optional<MonoTime> held_at; ///< or released
+  bool requeue_refused = false;    ///< the scheduler will not; submit anew
+  bool stop_order_given = false;   ///< to the newest attempt
+  bool drain_order_given = false;  ///< likewise, since its node began to be taken away
 };
 
 struct JobFacts {
+  JobId job; ///< for what a person may type
   JobState state = JobState::queued;
   Policy policy;
   Wishes wishes;
@@ -117,12 +120,14 @@ enum class ActionKind {
   start_now,         ///< take the wait after a requeue away
   requeue,           ///< of `allocation`
   cancel_allocation, ///< `allocation`
-  stop_order,        ///< to the newest attempt, and ring
-  drain_order,       ///< to the newest attempt, and ring: a checkpoint, since its node will go
-  ring,              ///< an order was given and not answered
-  close_submission,  ///< revoke `token`: it is over, or must not start any more
-  mark_lost,         ///< the newest attempt
-  transition,        ///< `event`
+  hold_allocation,   ///< `allocation`, which has not begun
+  release_allocation,
+  stop_order,       ///< to the newest attempt, and ring
+  drain_order,      ///< to the newest attempt, and ring: a checkpoint, since its node will go
+  ring,             ///< an order was given and not answered
+  close_submission, ///< revoke `token`: it is over, or must not start any more
+  mark_lost,        ///< the newest attempt
+  transition,       ///< `event`
 };
 
 /// One thing to do. The reason is for people: it shows in `ckpt show` and in the events.

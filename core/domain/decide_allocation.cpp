@@ -1,4 +1,5 @@
 #include "core/domain/decider.hpp"
+#include "core/domain/retry.hpp"
 
 #include <utility>
 
@@ -27,6 +28,9 @@ void Decider::alive() {
   if (shown().state == AllocationState::held && is_launch_failure(shown().reason)) {
     return launch_failed();
   }
+  if (hold_or_release()) {
+    return;
+  }
   if (shown().state == AllocationState::held && current_attempt()) {
     transition(JobEventType::parked, "held outside: " + shown_text()).token =
         facts_.submission->token;
@@ -52,6 +56,26 @@ void Decider::alive() {
     return;
   }
   wait("allocation " + id_text() + ": " + shown_text());
+}
+
+bool Decider::hold_or_release() {
+  const bool held = shown().state == AllocationState::held;
+  if (facts_.wishes.hold && held) {
+    wait("held by the user");
+    return true;
+  }
+  const bool hold = facts_.wishes.hold && shown().state == AllocationState::pending;
+  const bool release = facts_.wishes.release && held;
+  if ((hold || release) && due(facts_.done.held_at)) {
+    act(hold ? ActionKind::hold_allocation : ActionKind::release_allocation,
+        hold ? "held by the user" : "released by the user")
+        .allocation = facts_.submission->id;
+    return true;
+  }
+  if (hold || release) {
+    wait(hold ? "being held" : "being released");
+  }
+  return hold || release;
 }
 
 void Decider::launch_failed() {
@@ -84,7 +108,8 @@ bool Decider::announced() {
 void Decider::over() {
   const std::string what = "allocation " + id_text() + " is over: " + shown_text();
   if (shown().state == AllocationState::cancelled) {
-    transition(JobEventType::cancelled, "allocation " + id_text() + " was cancelled outside");
+    transition(JobEventType::cancelled,
+               "allocation " + id_text() + " was cancelled outside: " + shown_text());
     return;
   }
   if (!claimed()) {
@@ -138,10 +163,9 @@ void Decider::go_on(const std::string& why) {
                    " times, as often as the policy allows");
     return;
   }
-  if (facts_.policy.total_time && counts.run_time >= *facts_.policy.total_time) {
+  if (budget_used_up(facts_.policy, counts.run_time)) {
     transition(JobEventType::parked,
-               "it has run for " + format_duration(counts.run_time) +
-                   ", as long as the policy allows");
+               words_of(RunLimit::Kind::total_time, facts_.policy, facts_.job.str()));
     return;
   }
   if (facts_.wishes.hold) {

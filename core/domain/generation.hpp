@@ -71,7 +71,19 @@ struct Manifest {
       0}; ///< run time of the job when it was frozen, over all attempts of this lineage
   std::vector<StoredFile> images;
   std::vector<FileLength> lengths; ///< stdout, stderr, --append-files
-  std::vector<SavedFile> saved;    ///< --ckpt-files, node-local files
+  /// The --append-files that `lengths` is complete for: what they name and it has not was not
+  /// there.
+  std::vector<std::string> append_files;
+  std::vector<SavedFile> saved; ///< --ckpt-files, node-local files
+  /// The job's $TMPDIR and the folders below it, absolute, if `saved` has all that was in them.
+  std::vector<std::string> folders;
+  /// Files that were open though deleted: the names, absolute, that they had.
+  std::vector<std::string> deleted;
+  /// Files that the program had open for writing, absolute, without its output and what the job's
+  /// own folder holds. Nothing: not looked at (an older version, or the app engine).
+  std::optional<std::vector<std::string>> written;
+  /// DMTCP: the folder that its restart has to begin in, absolute; empty: the job's own.
+  std::string restart_in;
   bool operator==(const Manifest&) const = default;
 
   std::uint64_t raw_bytes() const;    ///< of images and saved files

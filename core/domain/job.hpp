@@ -80,20 +80,36 @@ struct GenerationRef {
   bool operator==(const GenerationRef&) const = default;
 };
 
+/// Which task of a job array a job is. The array itself is no more than a name for its tasks.
+struct ArrayTask {
+  JobId of;              ///< the first task's job, by which people call the array
+  SubmissionToken token; ///< of the one submission of all; a task's own is task_token()
+  std::string name;      ///< of the array; the job's own has the index behind it
+  std::int64_t index = 0;
+  std::int64_t count = 1; ///< of tasks, as they were asked for
+  std::int64_t min = 0;   ///< the smallest index
+  std::int64_t max = 0;
+  std::int64_t step = 1;
+  std::optional<std::int64_t> at_once; ///< "%10"; nothing: no limit
+  bool operator==(const ArrayTask&) const = default;
+};
+
 /// What was asked for. Written once as spec.json and never changed.
 struct JobSpec {
   JobId id;
   std::string name;
   TimePoint created_at{};
   std::vector<std::string> argv; ///< at least the program; `--wrap CMD` arrives as /bin/sh -c CMD
+  std::string script_name; ///< what the kept batch script was submitted as ("job.sh"), its copy is
+                           ///< in argv; empty: there is no script
   std::map<std::string, std::string>
       env;         ///< the whole environment the program gets (secrets included: 0600)
   std::string cwd; ///< absolute
   int umask = 022;
   std::string setup; ///< shell commands to run before the program, by the user's wish; or empty
   std::vector<std::string> modules; ///< `module load` arguments
-  std::string
-      stdout_path; ///< as the user gave it, `%j`, `%x`, `%u`, `%N` allowed; empty: slurm-%j.out
+  std::string stdout_path; ///< as the user gave it, `%j`, `%x`, `%u`, `%N` allowed (and `%A`,
+                           ///< `%a`); empty: slurm-%j.out, slurm-%A_%a.out of an array's task
   std::string stderr_path; ///< empty: together with stdout
   SchedulerKind scheduler = SchedulerKind::local;
   std::vector<std::string> sbatch_args; ///< for sbatch, as the user wrote them: "--partition=debug"
@@ -101,6 +117,7 @@ struct JobSpec {
   EngineWish engine = EngineWish::automatic;
   AppCheckpointing app;
   std::optional<GenerationRef> started_from; ///< with a fork
+  std::optional<ArrayTask> array;
   bool operator==(const JobSpec&) const = default;
 };
 

@@ -4,7 +4,24 @@ namespace ckpt {
 namespace {
 
 constexpr int kKill = 9;
-constexpr int kShellSaysKilled = 128 + kKill;
+constexpr int kShellSays = 128; // and the signal's number
+constexpr Duration kAtOnce = seconds{10};
+
+bool is_crash(int signal) {
+  constexpr int kIll = 4;
+  constexpr int kBus = 7;
+  constexpr int kSegv = 11;
+  constexpr int kSys = 31;
+  return signal == kIll || signal == kBus || signal == kSegv || signal == kSys;
+}
+
+/// Zero: by none.
+int ended_by(const ProgramEnd& end) {
+  if (end.signal) {
+    return *end.signal;
+  }
+  return end.code.value_or(0) > kShellSays ? *end.code - kShellSays : 0;
+}
 
 } // namespace
 
@@ -22,7 +39,15 @@ ProgramVerdict judge_program_end(const ProgramEnd& end) {
   if (!end.status_known) {
     return {EndReason::interrupted, false, true};
   }
-  if (end.signal == kKill || end.code == kShellSaysKilled) {
+  const int signal = ended_by(end);
+  if (is_crash(signal) && end.since_restart && *end.since_restart < kAtOnce) {
+    return {EndReason::interrupted, false, true};
+  }
+  if (signal != 0 && end.since_broken_checkpoint && *end.since_broken_checkpoint < kAtOnce &&
+      !end.out_of_memory) {
+    return {EndReason::interrupted, false, true};
+  }
+  if (signal == kKill) {
     // With the same memory it would end the same way.
     return end.out_of_memory ? ProgramVerdict{EndReason::out_of_memory, false, false}
                              : ProgramVerdict{EndReason::interrupted, false, true};

@@ -50,8 +50,9 @@ Result<Duration> parse_time_limit(std::string_view text) {
     duration.error().message = "\"" + std::string(text) + "\" is no time limit";
     duration.error().advice =
         "write it like 30 or 30:00 (minutes), 24:00:00, 1-12 (days-hours), 90s, 1h30m or UNLIMITED";
+    return duration;
   }
-  return duration;
+  return *duration == Duration{0} ? kNoLimit : *duration; // as sbatch takes 0:00:00
 }
 
 } // namespace ckpt

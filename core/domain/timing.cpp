@@ -1,5 +1,7 @@
 #include "core/domain/timing.hpp"
 
+#include "core/domain/retry.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -31,14 +33,6 @@ Duration back_off(int failures, Duration interval) {
 Duration retry_before(Duration end, Duration last_try_ended, Duration patience) {
   const Duration left = std::max(end - last_try_ended, Duration::zero());
   return last_try_ended + std::min(patience, left / 4);
-}
-
-std::optional<Duration> stop_at(const Policy& policy, const RunFacts& facts) {
-  std::optional<Duration> run = policy.stop_after;
-  if (policy.total_time && (!run || *policy.total_time < *run)) {
-    run = policy.total_time;
-  }
-  return run ? std::optional(*run - facts.run_before) : std::nullopt;
 }
 
 } // namespace
@@ -89,8 +83,8 @@ std::optional<NextCheckpoint> next_checkpoint(const Policy& policy, const RunFac
                                  Trigger::before_walltime,
                                  Trigger::proof,
                                  Trigger::interval};
-  if (const auto at = stop_at(policy, facts)) {
-    due[0] = pushed_back(*at);
+  if (const auto limit = run_limit(policy, facts.run_before, facts.total_before)) {
+    due[0] = pushed_back(limit->left);
   }
   if (facts.preempt_at) {
     // What Slurm then calls the end of the allocation is the kill at the end of the grace time: no

@@ -24,7 +24,8 @@ struct RunFacts {
   std::optional<Duration> last_try_ended; ///< of the newest try, sealed or failed
   int failures_in_a_row = 0;
   bool proven = false;                ///< the job has a sealed generation already
-  Duration run_before{0};             ///< run time of earlier attempts (for stop_after)
+  Duration run_before{0};             ///< run time that the program has behind it (for stop_after)
+  Duration total_before{0};           ///< run time of all earlier attempts (for total_time)
   bool last_checkpoint_taken = false; ///< the one before the end of this allocation is sealed
   CheckpointCosts costs;
 };
@@ -46,7 +47,8 @@ Duration effective_lead(const Policy& policy,
 
 /// The next checkpoint that policy and allocation ask for by themselves, the earliest one; on a tie
 /// the one that ends the attempt. Failures push the next try back (10 s, doubling, at most the
-/// interval), but never past the lead time. `stop` comes at stop_after or total_time of run time.
+/// interval), but never past the lead time. `stop` comes at stop_after or total_time of run time
+/// (retry.hpp).
 /// Nothing: none is due until something changes.
 std::optional<NextCheckpoint> next_checkpoint(const Policy& policy, const RunFacts& facts);
 

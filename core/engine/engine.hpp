@@ -49,6 +49,9 @@ struct LaunchRequest {
   Path work_dir; ///< the attempt's own folder: port file, logs, coordinator.json; exists, empty of
                  ///< engine files
   Path images_dir;         ///< where this attempt's images go; exists, empty
+  /// A folder for what has to be found under the same name as long as any image is of use, on every
+  /// node: a library that dmtcp loads into each process. Made if need be; empty: it does without.
+  Path lasting_dir;
   std::string stdout_path; ///< absolute; opened O_APPEND
   std::string stderr_path; ///< absolute; may equal stdout_path
   int umask = 022;
@@ -114,6 +117,9 @@ public:
   /// True while coordinator (or namespace init) answers; `engine_dead` when it is gone. At most a
   /// second.
   virtual Status health() { return {}; }
+  /// For the job's warnings: what somebody else on this machine has tried with the engine since the
+  /// last call, or that nothing would keep them from it. Empty as a rule. Cheap; one thread.
+  virtual std::string strangers() { return {}; }
 
   /// True once the engine itself has ended a part of the program: what is left of that computes on
   /// without it and must not be believed. Cheap; any thread.
@@ -123,9 +129,9 @@ public:
   /// again. Codes: `checkpoint_failed`, `freeze_window_missed` (taken, but while_frozen could not
   /// be proved to have run in time: throw it away and take another), `child_not_waited_for`
   /// (likewise: a process of it failed in that moment, which the images do not hold),
-  /// `checkpoint_stalled`,
-  /// `program_gone` (it ended meanwhile). The program may be dead after a failure: look at
-  /// root_pid.
+  /// `checkpoint_stalled`, `program_stopped` (a process of it is held up by SIGSTOP and the engine
+  /// cannot do without it), `program_gone` (it ended meanwhile). The program may be dead after a
+  /// failure: look at root_pid.
   virtual Result<CheckpointImages> checkpoint(const CheckpointRequest& request) = 0;
 
   /// Passes a signal on to the program (its root process and, for a shell's pipeline, its process
@@ -152,7 +158,7 @@ public:
   /// Codes: `launch_failed`, `launch_timed_out`, `engine_unusable`, `program_not_found`.
   virtual Result<std::unique_ptr<Session>> launch(const LaunchRequest& request) = 0;
   /// Codes: `restart_failed`, `restart_stalled`, `restart_timed_out`. Nothing of the try is left
-  /// running after a failure.
+  /// running after a failure. A program that was stopped (SIGSTOP) in the images runs on.
   virtual Result<std::unique_ptr<Session>> restart(const RestartRequest& request) = 0;
 };
 

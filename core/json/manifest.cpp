@@ -105,6 +105,16 @@ nlohmann::json host_json(const HostFingerprint& host) {
           {"glibc", host.glibc}};
 }
 
+std::vector<std::string> read_paths(Fields& fields, const char* name) {
+  std::vector<std::string> paths = read_bytes_list(fields, name, true);
+  for (const std::string& path : paths) {
+    if (!is_normal_absolute_path(path)) {
+      fields.reject(name, "must be absolute paths without '.', '..' or double slashes");
+    }
+  }
+  return paths;
+}
+
 void require(Fields& fields, std::initializer_list<const char*> names) {
   for (const char* name : names) {
     if (!fields.has(name)) {
@@ -130,21 +140,32 @@ nlohmann::json to_json(const Manifest& manifest) {
                      {"stored", to_json(file.stored)},
                      {"mode", file.mode}});
   }
-  return {{"job", manifest.job.str()},
-          {"id", manifest.id.str()},
-          {"revision", manifest.revision},
-          {"attempt", manifest.attempt.value},
-          {"parent", manifest.parent ? nlohmann::json(manifest.parent->str()) : nlohmann::json()},
-          {"trigger", word(manifest.trigger)},
-          {"engine", to_json(manifest.engine)},
-          {"host", host_json(manifest.host)},
-          {"frozen_at", format_rfc3339(manifest.frozen_at)},
-          {"sealed_at", format_rfc3339(manifest.sealed_at)},
-          {"blocked_seconds", seconds_json(manifest.blocked)},
-          {"run_before_seconds", seconds_json(manifest.run_before)},
-          {"images", std::move(images)},
-          {"lengths", std::move(lengths)},
-          {"saved", std::move(saved)}};
+  nlohmann::json json = {
+      {"job", manifest.job.str()},
+      {"id", manifest.id.str()},
+      {"revision", manifest.revision},
+      {"attempt", manifest.attempt.value},
+      {"parent", manifest.parent ? nlohmann::json(manifest.parent->str()) : nlohmann::json()},
+      {"trigger", word(manifest.trigger)},
+      {"engine", to_json(manifest.engine)},
+      {"host", host_json(manifest.host)},
+      {"frozen_at", format_rfc3339(manifest.frozen_at)},
+      {"sealed_at", format_rfc3339(manifest.sealed_at)},
+      {"blocked_seconds", seconds_json(manifest.blocked)},
+      {"run_before_seconds", seconds_json(manifest.run_before)},
+      {"images", std::move(images)},
+      {"lengths", std::move(lengths)},
+      {"append_files", bytes_list_json(manifest.append_files)},
+      {"saved", std::move(saved)},
+      {"folders", bytes_list_json(manifest.folders)},
+      {"deleted", bytes_list_json(manifest.deleted)}};
+  if (manifest.written) {
+    json["written"] = bytes_list_json(*manifest.written);
+  }
+  if (!manifest.restart_in.empty()) {
+    json["restart_in"] = bytes_json(manifest.restart_in);
+  }
+  return json;
 }
 
 Result<Manifest> manifest_from_json(const nlohmann::json& json) {
@@ -165,6 +186,13 @@ Result<Manifest> manifest_from_json(const nlohmann::json& json) {
   manifest.blocked = fields.duration("blocked_seconds");
   manifest.run_before = fields.duration("run_before_seconds");
   read_files(fields, manifest);
+  manifest.append_files = read_bytes_list(fields, "append_files", true);
+  manifest.folders = read_paths(fields, "folders");
+  manifest.deleted = read_paths(fields, "deleted");
+  if (fields.has("written")) {
+    manifest.written = read_paths(fields, "written");
+  }
+  manifest.restart_in = read_path_or_empty(fields, "restart_in");
   if (const Status status = fields.finish(); !status) {
     return tl::unexpected(status.error());
   }

@@ -1,6 +1,8 @@
 #include "core/json/json.hpp"
 #include "core/json/parts.hpp"
 
+#include <limits>
+
 namespace ckpt {
 
 namespace {
@@ -103,6 +105,35 @@ std::optional<GenerationRef> read_started_from(Fields& fields) {
   return from;
 }
 
+nlohmann::json array_json(const ArrayTask& task) {
+  return {{"of", task.of.str()},
+          {"token", task.token.value},
+          {"name", task.name},
+          {"index", task.index},
+          {"count", task.count},
+          {"min", task.min},
+          {"max", task.max},
+          {"step", task.step},
+          {"at_once", task.at_once ? nlohmann::json(*task.at_once) : nlohmann::json(nullptr)}};
+}
+
+std::optional<ArrayTask> read_array(Fields& fields) {
+  std::optional<ArrayTask> task;
+  read_object(fields, "array", [&](Fields& inner) {
+    task.emplace();
+    task->of = read_id<JobId>(inner, "of");
+    task->token.value = inner.text("token");
+    task->name = inner.text_or("name", "");
+    task->index = inner.integer_in("index", 0, std::numeric_limits<std::int32_t>::max());
+    task->count = inner.integer_or("count", 1);
+    task->min = inner.integer_or("min", task->index);
+    task->max = inner.integer_or("max", task->index);
+    task->step = inner.integer_or("step", 1);
+    task->at_once = inner.optional_integer("at_once");
+  });
+  return task;
+}
+
 std::string octal(int mode) {
   constexpr int kDigits = 4;
   std::string text;
@@ -132,6 +163,7 @@ nlohmann::json to_json(const JobSpec& spec) {
       {"name", spec.name},
       {"created_at", format_rfc3339(spec.created_at)},
       {"argv", bytes_list_json(spec.argv)},
+      {"script_name", bytes_json(spec.script_name)},
       {"env", env_json(spec.env)},
       {"cwd", bytes_json(spec.cwd)},
       {"umask", octal(spec.umask)},
@@ -152,6 +184,9 @@ nlohmann::json to_json(const JobSpec& spec) {
   if (nlohmann::json odd = odd_env_json(spec.env); !odd.empty()) {
     json["env_odd_names"] = std::move(odd);
   }
+  if (spec.array) {
+    json["array"] = array_json(*spec.array);
+  }
   if (spec.time_limit) {
     json["time_limit_seconds"] = seconds_json(*spec.time_limit);
   }
@@ -169,6 +204,7 @@ Result<JobSpec> job_spec_from_json(const nlohmann::json& json) {
   spec.name = fields.text_or("name", "");
   spec.created_at = fields.time("created_at");
   spec.argv = read_argv(fields);
+  spec.script_name = read_path_or_empty(fields, "script_name");
   spec.env = read_env(fields);
   spec.cwd = read_cwd(fields);
   spec.umask = read_umask(fields);
@@ -182,6 +218,7 @@ Result<JobSpec> job_spec_from_json(const nlohmann::json& json) {
   spec.engine = fields.word_or("engine", EngineWish::automatic);
   spec.app = read_app(fields);
   spec.started_from = read_started_from(fields);
+  spec.array = read_array(fields);
   if (const Status status = fields.finish(); !status) {
     return tl::unexpected(status.error());
   }

@@ -2,6 +2,7 @@
 
 #include "core/base/process.hpp"
 #include "core/base/strings.hpp"
+#include "core/domain/array.hpp"
 #include "core/scheduler/local/local_scheduler.hpp"
 #include "core/scheduler/slurm/options.hpp"
 #include "core/scheduler/slurm/slurm_scheduler.hpp"
@@ -51,6 +52,15 @@ std::optional<SubmissionToken> token_in_comment(const std::string& comment) {
                                                   "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_");
   const std::string_view exact = std::string_view(token).substr(0, end);
   return exact.empty() ? std::nullopt : std::optional(SubmissionToken{std::string(exact)});
+}
+
+std::optional<SubmissionToken> token_of(const Allocation& allocation) {
+  const auto token = token_in_comment(allocation.comment);
+  if (!token || allocation.id.value.find('_') == std::string::npos) {
+    return token;
+  }
+  const auto task = task_of_id(allocation.id); // several in one line are nobody's
+  return task ? std::optional(task_token(*token, task->index)) : std::nullopt;
 }
 
 std::optional<UserSignal> user_signal(const std::vector<std::string>& sbatch_args) {

@@ -4,6 +4,7 @@
 #include "core/domain/allocation.hpp"
 #include "core/domain/ids.hpp"
 #include "core/domain/job.hpp"
+#include "core/scheduler/mail.hpp"
 
 #include <map>
 #include <memory>
@@ -17,11 +18,20 @@
 
 namespace ckpt::scheduler {
 
+/// The tasks that one submission of a job array has. The script tells them apart by
+/// SLURM_ARRAY_TASK_ID.
+struct SubmittedTasks {
+  std::vector<std::int64_t> indexes; ///< ascending
+  std::optional<std::int64_t> at_once;
+  /// Takes the place of output_path: a task's index stands between these pieces.
+  std::vector<std::string> output_pieces;
+};
+
 /// One wish to run a job. The script exists, and carries the token to the runner as its argument.
 struct Submission {
-  SubmissionToken token;
-  std::string name; ///< the job's name as squeue shows it
-  Path script;      ///< batch.sh
+  SubmissionToken token; ///< of an array: that of all; task_token() is what its allocations have
+  std::string name;      ///< the job's name as squeue shows it
+  Path script;           ///< batch.sh
   std::string cwd;
   std::string output_path; ///< of the batch script itself (the runner's own messages); O_APPEND
   std::vector<std::string> args; ///< sbatch options as the user wrote them
@@ -29,6 +39,16 @@ struct Submission {
   std::optional<Duration> warn_before; ///< early warning to the runner: `--signal=B:URG@…`
   std::vector<std::string> exclude_nodes;
   std::map<std::string, std::string> env; ///< what sbatch itself runs with
+  std::optional<SubmittedTasks> tasks;    ///< a job array
+};
+
+/// A node as the scheduler tells of it, in its own words.
+struct NodeFacts {
+  std::string name;
+  std::string state; ///< "idle", "mixed", "drained*"
+  std::string reason;
+  std::vector<std::string> partitions;
+  bool operator==(const NodeFacts&) const = default;
 };
 
 struct Ping {
@@ -43,7 +63,7 @@ public:
 
   /// Error outcome `unknown` after a time-out: it may have been submitted; find(token) tells later.
   /// Codes: `sbatch_refused` (permanent, sbatch's own message), `scheduler_down` (retryable),
-  /// `submit_unknown`.
+  /// `submit_unknown`. Of an array the id of all; its tasks are shown under task_id().
   virtual Result<SchedulerJobId> submit(const Submission& submission) = 0;
 
   /// Every allocation of this user that the scheduler still remembers, by ONE query. Codes:
@@ -55,10 +75,13 @@ public:
   virtual Result<std::vector<Allocation>> look_up(const std::vector<SchedulerJobId>& ids) = 0;
 
   /// Nodes (as Allocation::node names them) that are being taken away while jobs may still run on
-  /// them, with why: drained by an administrator, or in a maintenance reservation. One query for all;
-  /// `nodes` empty: none.
+  /// them, with why: drained by an administrator, or in a maintenance reservation. One query for
+  /// all; `nodes` empty: none.
   virtual Result<std::map<std::string, std::string>>
   leaving_nodes(const std::vector<std::string>& nodes) = 0;
+
+  /// All nodes of the cluster, by name. One query.
+  virtual Result<std::vector<NodeFacts>> nodes() = 0;
 
   /// Grace times of the partitions whose jobs may be preempted; those that give none are left out.
   virtual Result<std::map<std::string, Duration>> grace_times() = 0;
@@ -74,9 +97,13 @@ public:
   virtual Status ring(const SchedulerJobId& id) = 0;
   virtual Status exclude_node(const SchedulerJobId& id,
                               const std::string& node) = 0; ///< while pending
+  /// Replaces what one that has not begun waits for. Any job of the user's, ours or not.
+  virtual Status set_dependency(const SchedulerJobId& id, const std::string& dependency) = 0;
   virtual Ping ping() = 0;
   /// Seconds between TERM and KILL (`KillWait`), 30 when it cannot be asked.
   virtual Duration kill_wait() = 0;
+  /// Through what the site sends its own mails. Error `scheduler_down` (retryable).
+  virtual Result<MailSite> mail_site() = 0;
   virtual std::string version() = 0; ///< "slurm 22.05.8", "local"
   virtual std::string cluster() = 0; ///< ClusterName, or "local"
 };
@@ -97,8 +124,11 @@ SchedulerKind detect_scheduler(const std::map<std::string, std::string>& env);
 
 /// How a submission's token stands in the allocation's comment: "<the user's text> ckpt:<token>".
 std::string comment_with_token(const std::string& users, const SubmissionToken& token);
-/// The token of a comment, if the allocation is one of ours.
+/// The token of a comment, if it has one. What is wanted of an allocation is token_of().
 std::optional<SubmissionToken> token_in_comment(const std::string& comment);
+/// The token of an allocation, if it is one of ours. All tasks of an array share one comment; the
+/// token of each has its index behind it, so that none is ever taken for another's surplus.
+std::optional<SubmissionToken> token_of(const Allocation& allocation);
 
 /// The user's own `--signal=[R][B:]SIG[@SECONDS]` among sbatch options (Slurm sends one signal, and
 /// that is ours): the runner passes it on to the program that long before the end. Slurm's default

@@ -18,8 +18,20 @@ Path order_file(const Path& attempt, std::int64_t number) {
 AttemptFolder::AttemptFolder(Path job_folder, AttemptId attempt)
     : path_(attempts_dir(job_folder) / attempt.str()), id_(attempt) {}
 
+Result<bool> AttemptFolder::is_claimed() const {
+  return is_there(claim_file(path_.parent_path().parent_path(), id_));
+}
+
+// On a full disk a new file cannot be made, but the old one's bytes can be written over: the
+// program must not be frozen for that. Who reads it half-written cannot read it, and looks again.
 Status AttemptFolder::renew_lease(const Lease& lease) const {
-  return write_file_atomically(path_ / "lease", dump_json(to_json(lease)));
+  const std::string text = dump_json(to_json(lease));
+  const Path file = path_ / "lease";
+  auto written = write_file_atomically(file, text);
+  if (!written && written.error().code == "disk_full") {
+    return overwrite_durably(file, text) ? Status{} : written;
+  }
+  return written;
 }
 
 Result<Lease> AttemptFolder::read_lease() const {

@@ -8,9 +8,15 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
+#include <set>
+
 namespace ckpt::store {
 
 namespace {
+
+constexpr std::array kSuffixes{".zst", ".zst.tmp", ".unpacked"};
 
 tl::unexpected<Error> corrupt(const std::string& why) {
   return fail(ErrorClass::failed,
@@ -69,6 +75,14 @@ Result<StoredFile> pack_file(const Path& job, const StoredFile& file, int level,
   return result;
 }
 
+/// The names that packing and unpacking a file take beside it belong to nobody: a program may well
+/// save a `state` and a `state.zst`.
+bool has_room_beside(const StoredFile& file, const std::set<std::string>& all) {
+  return std::none_of(kSuffixes.begin(), kSuffixes.end(), [&](const char* suffix) {
+    return all.contains(file.path + suffix);
+  });
+}
+
 } // namespace
 
 Result<Manifest>
@@ -82,14 +96,16 @@ Generations::compress(const Manifest& given, int level, const Progress& progress
   }
   Manifest next = *current;
   std::uint64_t total = 0;
+  std::set<std::string> all;
   for_each_file(next, [&](const StoredFile& file) -> Status {
+    all.insert(file.path);
     total += file.form == StoredForm::raw ? file.raw_bytes : 0;
     return {};
   });
   Meter meter(progress, 2 * total); // written once, read back once; the second is less
   bool changed = false;
   const Status packed = for_each_file(next, [&](StoredFile& file) -> Status {
-    if (file.form == StoredForm::zstd || file.raw_bytes == 0) {
+    if (file.form == StoredForm::zstd || file.raw_bytes == 0 || !has_room_beside(file, all)) {
       return {};
     }
     auto result = pack_file(job_folder_, file, level, meter);
@@ -118,6 +134,29 @@ Generations::compress(const Manifest& given, int level, const Progress& progress
     return tl::unexpected(packed.error());
   }
   return next;
+}
+
+void Generations::remove_unfinished_packing() const {
+  const auto on_disk = list();
+  for (const GenerationOnDisk& generation : on_disk ? *on_disk : std::vector<GenerationOnDisk>{}) {
+    if (!generation.manifest || !generation.tombstone.empty()) {
+      continue;
+    }
+    std::set<std::string> all;
+    const auto each = [&](const auto& visit) {
+      std::ignore = for_each_file(*generation.manifest, visit);
+    };
+    each([&](const StoredFile& file) -> Status {
+      all.insert(file.path);
+      return {};
+    });
+    each([&](const StoredFile& file) -> Status {
+      if (has_room_beside(file, all)) {
+        std::ignore = remove_file(packed_path(job_folder_, file).string() + ".tmp");
+      }
+      return {};
+    });
+  }
 }
 
 } // namespace ckpt::store

@@ -51,8 +51,14 @@ Result<std::optional<SealDraft>> read_draft(const Path& dir);
 /// Replaces the manifest atomically.
 Status write_manifest(const Path& dir, const Manifest& manifest);
 
-/// Images lie below attempts/, saved files below the generation's own folder. `invalid_manifest`.
-Status check_places(const Manifest& manifest);
+/// No folder between the job's and the file (its path relative to that) is a link: what is listed
+/// is then really below the job's folder. The file itself is opened without following one. `seen`:
+/// folders that were looked at. `invalid_manifest`.
+Status check_way(const Path& job, const Path& file, std::set<Path>& seen);
+
+/// Images lie below attempts/, saved files below the generation's own folder, and no folder on the
+/// way is a link. `invalid_manifest`.
+Status check_places(const Path& job, const Manifest& manifest);
 
 /// Paths of the images that other sealed generations of the job list.
 Result<std::set<std::string>> images_of_others(const Generations& generations, GenerationId id);

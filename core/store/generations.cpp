@@ -7,6 +7,7 @@
 #include "core/store/generation_files.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 namespace ckpt::store {
 
@@ -16,11 +17,12 @@ namespace {
 Result<std::vector<GenerationId>> numbers(const Path& folder) {
   std::vector<GenerationId> ids;
   std::error_code error;
+  std::error_code ignored;
   std::filesystem::directory_iterator at(folder, error);
   for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
     const std::string name = at->path().filename().string();
     const auto id = GenerationId::parse(name);
-    if (id && id->str() == name) {
+    if (id && id->str() == name && !std::filesystem::is_symlink(at->symlink_status(ignored))) {
       ids.push_back(*id);
     }
   }
@@ -148,7 +150,7 @@ Result<Manifest> Generations::read_manifest(GenerationId id) const {
                 "damaged_file",
                 file.string() + ": is the manifest of " + manifest->id.str());
   }
-  if (const Status placed = check_places(*manifest); !placed) {
+  if (const Status placed = check_places(job_folder_, *manifest); !placed) {
     return fail(ErrorClass::failed, "damaged_file", file.string() + ": " + placed.error().message);
   }
   return manifest;
@@ -256,7 +258,18 @@ Status write_manifest(const Path& dir, const Manifest& manifest) {
   return write_file_atomically(manifest_file(dir), dump_json_pretty(to_json(manifest)) + "\n");
 }
 
-Status check_places(const Manifest& manifest) {
+Status check_way(const Path& job, const Path& file, std::set<Path>& seen) {
+  for (Path at = file.parent_path(); !at.empty() && seen.insert(at).second; at = at.parent_path()) {
+    std::error_code error;
+    if (std::filesystem::is_symlink(std::filesystem::symlink_status(job / at, error))) {
+      return fail(ErrorClass::usage, "invalid_manifest", "'" + at.string() + "' is a link");
+    }
+  }
+  return {};
+}
+
+Status check_places(const Path& job, const Manifest& manifest) {
+  std::set<Path> seen;
   const auto below = [](const std::string& path, const std::string& folder) -> Status {
     return path.starts_with(folder) ? Status{}
                                     : fail(ErrorClass::usage,
@@ -264,13 +277,17 @@ Status check_places(const Manifest& manifest) {
                                            "'" + path + "' does not lie below " + folder);
   };
   for (const StoredFile& image : manifest.images) {
-    if (const Status status = below(image.path, "attempts/"); !status) {
+    if (const Status status = in_turn([&] { return below(image.path, "attempts/"); },
+                                      [&] { return check_way(job, image.path, seen); });
+        !status) {
       return status;
     }
   }
   for (const SavedFile& saved : manifest.saved) {
     const std::string folder = "generations/" + manifest.id.str() + "/saved/";
-    if (const Status status = below(saved.stored.path, folder); !status) {
+    if (const Status status = in_turn([&] { return below(saved.stored.path, folder); },
+                                      [&] { return check_way(job, saved.stored.path, seen); });
+        !status) {
       return status;
     }
   }

@@ -74,11 +74,21 @@ public:
   Result<VerifyReport> verify(const Manifest& manifest, const Progress& progress = {}) const;
 
   /// Every image raw under its original path and verified on the way (zstd ones are unpacked beside
-  /// and renamed). `generation_corrupt` with the problems.
+  /// and renamed). `generation_corrupt` with the problems; `disk_full`, before anything is written,
+  /// when there is no room for all of them.
   Result<std::vector<Path>> materialize(const Manifest& manifest,
                                         const Progress& progress = {}) const;
   /// The raw copies of zstd-stored images that materialize made are removed again.
   Status drop_materialized(const Manifest& manifest) const;
+  /// Copies of all files, raw and verified, in a folder outside of the store (made when it is not
+  /// there): images under the names that the engine gave them, the user's own below saved/ with
+  /// their whole path. For a person who goes on without us. Returns the copies. `file_exists`,
+  /// `disk_full`, `generation_corrupt`.
+  Result<std::vector<Path>>
+  copy_raw(const Manifest& manifest, const Path& folder, const Progress& progress = {}) const;
+  /// What a packing left beside sealed files when it was killed, or could not remove. Only where
+  /// nobody packs any more.
+  void remove_unfinished_packing() const;
 
   /// raw → zstd: write beside, read back and compare with the raw hash, fsync, rename, new manifest
   /// revision, fsync, unlink raw. A file that does not shrink stays raw. Interrupted between any
@@ -101,9 +111,9 @@ public:
   /// Copies the user's file into the generation while the program is frozen; the result goes into
   /// the manifest's `saved` (its hash comes with the seal). `invalid_path`, `not_a_regular_file`.
   Result<SavedFile> save_file(GenerationId id, const Path& original) const;
-  /// Puts saved files back (all are unpacked and verified before the first one is replaced, each
-  /// atomically) and cuts the listed ones to their lengths. Listed ones that are gone or shorter
-  /// are left as they are. `generation_corrupt`.
+  /// Makes the listed folders. Puts saved files back (all are unpacked and verified before the
+  /// first one is replaced, each atomically) and cuts the listed ones to their lengths. Listed ones
+  /// that are gone or shorter are left as they are. `generation_corrupt`.
   Status restore_files(const Manifest& manifest, bool cut_lengths) const;
 
 private:

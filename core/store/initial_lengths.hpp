@@ -11,10 +11,14 @@
 
 namespace ckpt::store {
 
-using InitialLengths = std::vector<FileLength>;
+struct InitialLengths {
+  std::vector<FileLength> lengths;
+  /// The --append-files that `lengths` is complete for (none in files of older versions).
+  std::vector<std::string> append_files;
+};
 
 /// `no_such_file` before the first attempt has written it.
 Result<InitialLengths> read_initial_lengths(const Path& file);
-Status write_initial_lengths(const Path& file, const InitialLengths& lengths);
+Status write_initial_lengths(const Path& file, const InitialLengths& initial);
 
 } // namespace ckpt::store

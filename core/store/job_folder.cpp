@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace ckpt::store {
@@ -30,10 +31,16 @@ constexpr std::size_t kLongestToken = 64;
 } // namespace
 
 Status check_token(const SubmissionToken& token) {
+  constexpr std::string_view kDigits = "0123456789";
+  const std::string_view text = token.value;
+  const std::string_view random = text.substr(0, text.find('.'));
+  const std::string_view index = text.substr(std::min(random.size() + 1, text.size()));
+  const bool of_task = random.size() != text.size(); // "T.7"
   const bool safe =
-      !token.empty() && token.value.size() <= kLongestToken &&
-      token.value.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz"
-                                    "ABCDEFGHIJKLMNOPQRSTUVWXYZ_-") == std::string::npos;
+      !random.empty() && text.size() <= kLongestToken &&
+      random.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz"
+                               "ABCDEFGHIJKLMNOPQRSTUVWXYZ_-") == std::string_view::npos &&
+      (!of_task || (!index.empty() && index.find_first_not_of(kDigits) == std::string_view::npos));
   return safe ? Status{}
               : fail(ErrorClass::usage,
                      "invalid_token",
@@ -83,24 +90,32 @@ Result<Path> JobFolder::fix_output(const std::string& stream, const Path& resolv
                 "invalid_output",
                 "cannot link " + stream + " to '" + resolved.string() + "'");
   }
-  if (::symlink(resolved.c_str(), (path_ / stream).c_str()) != 0 && errno != EEXIST) {
-    return tl::unexpected(errno_error(errno, "cannot make the link", path_ / stream));
-  }
-  kill_point("output.linked");
-  if (const Status synced = sync_directory(path_); !synced) {
-    return tl::unexpected(synced.error());
-  }
-  const auto there = output(stream);
-  if (!there) {
-    return fail(ErrorClass::failed, "io_error", (path_ / stream).string() + " is no link");
-  }
-  return *there;
+  return fix_link(stream, resolved);
 }
 
 std::optional<Path> JobFolder::output(const std::string& stream) const {
   std::error_code error;
   Path target = std::filesystem::read_symlink(path_ / stream, error);
   return error ? std::nullopt : std::optional(std::move(target));
+}
+
+Result<Path> JobFolder::fix_tmpdir(const Path& wanted) const {
+  return fix_link("tmpdir", wanted);
+}
+
+Result<Path> JobFolder::fix_link(const std::string& name, const Path& target) const {
+  if (::symlink(target.c_str(), (path_ / name).c_str()) != 0 && errno != EEXIST) {
+    return tl::unexpected(errno_error(errno, "cannot make the link", path_ / name));
+  }
+  kill_point("output.linked");
+  if (const Status synced = sync_directory(path_); !synced) {
+    return tl::unexpected(synced.error());
+  }
+  const auto there = output(name);
+  if (!there) {
+    return fail(ErrorClass::failed, "io_error", (path_ / name).string() + " is no link");
+  }
+  return *there;
 }
 
 } // namespace ckpt::store

@@ -25,8 +25,12 @@ public:
   Path coordinator_log() const { return path_ / "coordinator.log"; }
   Path coordinator_json() const { return path_ / "coordinator.json"; }
 
-  Status renew_lease(const Lease& lease) const; ///< atomic replacement
-  Result<Lease> read_lease() const;             ///< `no_such_file` before the first renewal
+  /// Whether this attempt's claim stands in the store. False where it certainly does not: what is
+  /// reached under the store's name then is not the store (not mounted, or covered).
+  Result<bool> is_claimed() const;
+  Status
+  renew_lease(const Lease& lease) const; ///< atomic replacement; in place if the disk is full
+  Result<Lease> read_lease() const;      ///< `no_such_file` before the first renewal
 
   /// Writes the order under the next free number (exclusively). Daemon.
   Result<Order> give_order(Order order) const;
@@ -62,12 +66,15 @@ class JobFolder {
 public:
   explicit JobFolder(Path path) : path_(std::move(path)) {}
   Path path() const { return path_; }
+  Path store_root() const { return path_.parent_path().parent_path(); }
 
   Result<JobSpec> read_spec() const;
   std::string creator() const; ///< see Store::set_creator; empty when it does not tell
   Result<Policy> read_policy() const;
   Status write_policy(const Policy& policy) const;
   Path job_journal() const { return path_ / "job.jsonl"; }
+  /// The user's own batch script, 0500: shells read it while it runs, so it must never change.
+  Path script() const { return path_ / "script"; }
 
   /// Makes submissions/<token>/ with batch.sh (0700) in it, and returns the script's path.
   Result<Path> prepare_submission(const SubmissionToken& token,
@@ -100,7 +107,13 @@ public:
   Result<Path> fix_output(const std::string& stream, const Path& resolved) const;
   std::optional<Path> output(const std::string& stream) const;
 
+  /// The job's folder for temporary files, the same on every node: `wanted` the first time, then
+  /// what stands in the link `tmpdir`.
+  Result<Path> fix_tmpdir(const Path& wanted) const;
+
 private:
+  Result<Path> fix_link(const std::string& name, const Path& target) const;
+
   Path path_;
 };
 
@@ -111,9 +124,11 @@ public:
   /// jobs.
   static Result<Store> open(const Path& root);
   Path root() const { return root_; }
-  /// Makes jobs/<id>/ exclusively (`file_exists`: take the next id), writes spec and policy, then
-  /// the folder counts as existing.
-  Result<JobFolder> create_job(const JobSpec& spec, const Policy& policy) const;
+  /// Makes jobs/<id>/ exclusively (`file_exists`: take the next id), writes spec, policy and the
+  /// user's batch script (if there is one), then the folder counts as existing.
+  Result<JobFolder> create_job(const JobSpec& spec,
+                               const Policy& policy,
+                               const std::optional<std::string>& script = {}) const;
   /// Written into each job folder from now on: whoever finds one that was never accepted knows
   /// whether it may be removed.
   void set_creator(std::string creator) { creator_ = std::move(creator); }
@@ -122,6 +137,9 @@ public:
   bool has_job(JobId id) const; ///< spec.json is there
   Result<std::vector<JobId>> list_jobs() const;
   Status remove_job(JobId id) const;
+  /// Likewise, of a job that somebody knows: its empty folder stays, so that its id is not given
+  /// again.
+  Status bury_job(JobId id) const;
   /// <store>/bin/<version>/ckpt-runner: copied there once, and jobs keep the one they started with.
   Result<Path> install_runner(const Path& runner_executable, const std::string& version) const;
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 // What the files of a job folder hold, as plain values. JSON and framing are in records.cpp and
 // journal.cpp.
@@ -34,7 +35,8 @@ enum class AttemptEventKind {
   term_seen,
   lease_lost,    ///< program frozen by its own runner
   lease_renewed, ///< and thawed
-  warning,       ///< code, reason
+  warning,       ///< code, reason, advice
+  warning_gone,  ///< code
   suspended,
   resumed,
   requeue_intent, ///< token; written before scontrol requeue
@@ -69,6 +71,7 @@ CKPT_WORDS(store::AttemptEventKind,
            lease_lost,
            lease_renewed,
            warning,
+           warning_gone,
            suspended,
            resumed,
            requeue_intent,
@@ -86,6 +89,7 @@ struct AttemptEvent {
   AttemptEventKind kind = AttemptEventKind::claimed;
   std::string code;
   std::string reason;
+  std::string advice;
   std::optional<GenerationId> generation;
   std::optional<Trigger> trigger;
   std::optional<EndReason> end_reason;
@@ -120,9 +124,15 @@ enum class JobEventKind {
   unpinned,       ///< generation
   policy_changed, ///< revision
   tagged,
-  attempt_lost, ///< attempt, reason
-  pruned,       ///< generation, reason; before it is removed
+  attempt_lost,  ///< attempt, reason
+  pruned,        ///< generation, reason; before it is removed
+  began,         ///< its program has started for the first time, and somebody wants to know
+  notified,      ///< `notice` of event `of` went out that way (reason: to whom)
+  notify_failed, ///< likewise, but it never did (reason)
 };
+
+/// How people are told of a change of a job.
+enum class NoticeWay { mail, command };
 } // namespace ckpt::store
 
 namespace ckpt {
@@ -146,7 +156,11 @@ CKPT_WORDS(store::JobEventKind,
            policy_changed,
            tagged,
            attempt_lost,
-           pruned);
+           pruned,
+           began,
+           notified,
+           notify_failed);
+CKPT_WORDS(store::NoticeWay, mail, command);
 } // namespace ckpt
 
 namespace ckpt::store {
@@ -165,6 +179,10 @@ struct JobEvent {
   std::optional<int> exit_code;
   std::optional<int> signal;
   std::optional<int> revision;
+  /// The ways in which people are to be told of this event (part of it, so that a crash behind it
+  /// forgets nobody); of `notified` and `notify_failed`: the one way that is settled.
+  std::vector<NoticeWay> notice;
+  std::optional<std::int64_t> of; ///< number of the event that they were told of
   bool operator==(const JobEvent&) const = default;
 };
 
@@ -191,11 +209,11 @@ struct Lease {
   bool operator==(const Lease&) const = default;
 };
 
-enum class OrderKind { checkpoint, stop, cancel, reload_policy, pause, resume };
+enum class OrderKind { checkpoint, stop, cancel, reload_policy, requeue, pause, resume };
 } // namespace ckpt::store
 
 namespace ckpt {
-CKPT_WORDS(store::OrderKind, checkpoint, stop, cancel, reload_policy, pause, resume);
+CKPT_WORDS(store::OrderKind, checkpoint, stop, cancel, reload_policy, requeue, pause, resume);
 } // namespace ckpt
 
 namespace ckpt::store {

@@ -56,12 +56,31 @@ template <class Value> Result<Value> finished(Fields& fields, Value value) {
   return value;
 }
 
+void read_notice(Fields& fields, std::vector<NoticeWay>& ways) {
+  const nlohmann::json* list = fields.raw("notice");
+  if (list == nullptr) {
+    return;
+  }
+  if (!list->is_array()) {
+    return fields.reject("notice", "must be a list");
+  }
+  for (const nlohmann::json& item : *list) {
+    const auto way = item.is_string() ? from_word<NoticeWay>(item.get<std::string>())
+                                      : std::optional<NoticeWay>();
+    if (!way) {
+      return fields.reject("notice", "holds an unknown word");
+    }
+    ways.push_back(*way);
+  }
+}
+
 } // namespace
 
 nlohmann::json to_json(const AttemptEvent& event) {
   nlohmann::json json = {{"at", format_rfc3339(event.at)}, {"kind", word(event.kind)}};
   put_text(json, "code", event.code);
   put_text(json, "reason", event.reason);
+  put_text(json, "advice", event.advice);
   put_id(json, "generation", event.generation);
   put_word(json, "trigger", event.trigger);
   put_word(json, "end_reason", event.end_reason);
@@ -89,6 +108,7 @@ Result<AttemptEvent> attempt_event_from_json(const nlohmann::json& json) {
   event.kind = fields.word_of<AttemptEventKind>("kind");
   event.code = fields.text_or("code", "");
   event.reason = fields.text_or("reason", "");
+  event.advice = fields.text_or("advice", "");
   event.generation = read_optional_id<GenerationId>(fields, "generation");
   event.trigger = read_word<Trigger>(fields, "trigger");
   event.end_reason = read_word<EndReason>(fields, "end_reason");
@@ -125,6 +145,10 @@ nlohmann::json to_json(const JobEvent& event) {
   put_number(json, "exit_code", event.exit_code);
   put_number(json, "signal", event.signal);
   put_number(json, "revision", event.revision);
+  for (const NoticeWay way : event.notice) {
+    json["notice"].push_back(word(way));
+  }
+  put_number(json, "of", event.of);
   return json;
 }
 
@@ -149,6 +173,8 @@ Result<JobEvent> job_event_from_json(const nlohmann::json& json) {
   event.exit_code = read_int(fields, "exit_code");
   event.signal = read_int(fields, "signal");
   event.revision = read_int(fields, "revision");
+  read_notice(fields, event.notice);
+  event.of = fields.optional_integer("of");
   return finished(fields, std::move(event));
 }
 

@@ -65,7 +65,10 @@ Status Generations::remove(GenerationId id, const std::string& reason) const {
   if (!others) {
     return tl::unexpected(others.error());
   }
-  const std::optional<Manifest>& manifest = (*tombstone)->manifest;
+  std::optional<Manifest>& manifest = (*tombstone)->manifest;
+  if (manifest && !check_places(job_folder_, *manifest)) {
+    manifest.reset(); // what lies elsewhere is not ours to remove, whatever the tombstone says
+  }
   for (const StoredFile& image : manifest ? manifest->images : std::vector<StoredFile>()) {
     if (others->contains(image.path)) {
       continue;
@@ -94,6 +97,10 @@ Status Generations::remove_unsealed_images(AttemptId attempt, bool drafts_too) c
     return tl::unexpected(known.error());
   }
   const Path images = attempts_dir(job_folder_) / attempt.str() / "images";
+  std::set<Path> looked_at;
+  if (!check_way(job_folder_, images.lexically_relative(job_folder_) / "any", looked_at)) {
+    return {}; // a link: what lies at its end is not ours
+  }
   std::set<Path> sealed;
   for (const GenerationOnDisk& generation : *known) {
     if (!generation.manifest && generation.tombstone.empty() && !generation.corruption.empty()) {

@@ -58,11 +58,24 @@ Status check_original(const Path& original) {
                     "'" + original.string() + "' is no absolute path in its plain form");
 }
 
-/// A file ready to take its original's place.
+/// A file ready to take its original's place; nothing if that holds this content already. Then it
+/// stays the same file: other programs on the node may have it open, and one that is replaced below
+/// them is a deleted file, which not every engine can put back.
 struct Staged {
-  OutputFile content;
+  std::optional<OutputFile> content;
   Path original;
 };
+
+bool holds_already(const SavedFile& saved) {
+  struct stat info {};
+  if (::lstat(saved.original.c_str(), &info) != 0 || !S_ISREG(info.st_mode) ||
+      static_cast<std::uint64_t>(info.st_size) != saved.stored.raw_bytes ||
+      (info.st_mode & 07777U) != saved.mode) {
+    return false;
+  }
+  const auto found = hash_file(saved.original);
+  return found && found->hash == saved.stored.raw_hash;
+}
 
 Result<Staged> stage(const Path& job, const SavedFile& saved, std::string& problem) {
   const Path original = saved.original;
@@ -71,10 +84,14 @@ Result<Staged> stage(const Path& job, const SavedFile& saved, std::string& probl
   if (!ready) {
     return tl::unexpected(ready.error());
   }
-  // Always the same name: what a killed attempt left in the user's folder, the next one takes over.
-  auto output = OutputFile::create(original.parent_path() /
-                                       (".ckpt-" + original.filename().string() + ".tmp"),
-                                   saved.mode & 07777U);
+  if (holds_already(saved)) {
+    return Staged{std::nullopt, original};
+  }
+  // Always the same name for a job: what a killed attempt left in the user's folder, the next one
+  // takes over. Another job may put back the same file just now.
+  const std::string name =
+      ".ckpt-" + job.filename().string() + "-" + original.filename().string() + ".tmp";
+  auto output = OutputFile::create(original.parent_path() / name, saved.mode & 07777U);
   if (!output) {
     return tl::unexpected(output.error());
   }
@@ -172,9 +189,17 @@ Status Generations::restore_files(const Manifest& given, bool cut_lengths) const
                 manifest.id.str() + " is corrupt: " + join(problems, "; "),
                 "restart from an older generation");
   }
+  for (const std::string& folder : manifest.folders) {
+    if (const Status made = make_directories(folder); !made) {
+      return made;
+    }
+  }
   for (Staged& staged : all) {
+    if (!staged.content) {
+      continue;
+    }
     kill_point("restore.file");
-    const Status placed = in_turn([&] { return staged.content.publish(staged.original); },
+    const Status placed = in_turn([&] { return staged.content->publish(staged.original); },
                                   [&] { return sync_directory(staged.original.parent_path()); });
     if (!placed) {
       return placed;

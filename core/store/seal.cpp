@@ -129,7 +129,7 @@ Status invalid(const std::string& why) {
 }
 
 /// Everything that reading the manifest back would refuse, before any work is done.
-Status check_draft(Manifest& draft) {
+Status check_draft(const Path& job, Manifest& draft) {
   if (draft.images.empty() && draft.saved.empty()) {
     return invalid("a generation without a single image cannot be sealed");
   }
@@ -141,7 +141,7 @@ Status check_draft(Manifest& draft) {
   });
   draft.revision = 1;
   const auto readable = manifest_from_json(to_json(draft));
-  return readable ? check_places(draft) : invalid(readable.error().message);
+  return readable ? check_places(job, draft) : invalid(readable.error().message);
 }
 
 bool same_set(const Manifest& a, const Manifest& b) {
@@ -175,7 +175,7 @@ Status check_free(const Generations& generations, const Manifest& draft) {
 } // namespace
 
 Result<Manifest> Generations::seal(Manifest draft, const Progress& progress) const {
-  if (const Status fine = check_draft(draft); !fine) {
+  if (const Status fine = check_draft(job_folder_, draft); !fine) {
     return tl::unexpected(fine.error());
   }
   auto there = read_manifest(draft.id);
@@ -249,8 +249,8 @@ Result<Manifest> Generations::seal_left_over(GenerationId id, const Progress& pr
     return fail(ErrorClass::not_found, "not_left_over", id.str() + " has no draft of a seal");
   }
   Manifest& manifest = (*draft)->manifest;
-  const Status free =
-      in_turn([&] { return check_places(manifest); }, [&] { return check_free(*this, manifest); });
+  const Status free = in_turn([&] { return check_places(job_folder_, manifest); },
+                              [&] { return check_free(*this, manifest); });
   if (!free) {
     return tl::unexpected(free.error());
   }

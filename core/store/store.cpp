@@ -7,14 +7,18 @@
 #include "core/store/layout.hpp"
 
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 
 namespace ckpt::store {
 
 namespace {
 
 constexpr mode_t kRunnerMode = 0700;
+constexpr mode_t kScriptMode = 0500;
 
 Path jobs_dir(const Path& root) {
   return root / "jobs";
@@ -23,12 +27,27 @@ Path jobs_dir(const Path& root) {
 /// Copies under another name and renames: nobody ever runs half a runner.
 Status install(const Path& from, const Path& to) {
   const Path temporary = to.parent_path() / (".runner." + random_hex(8) + ".tmp");
-  return in_turn([&] { return make_directories(to.parent_path()); },
+  return in_turn([&] { return make_private_directory(to.parent_path().parent_path()); },
+                 [&] { return make_private_directory(to.parent_path()); },
                  [&] { return copy_file_durably(from, temporary, kRunnerMode); },
                  [&] {
                    kill_point("install.copied");
                    return rename_durably(temporary, to);
                  });
+}
+
+/// The folder itself may be the site's; what we make in it is ours alone.
+Status close_to_others(const Path& root) {
+  struct stat info {};
+  if (::stat(root.c_str(), &info) != 0) {
+    return tl::unexpected(errno_error(errno, "cannot look at", root));
+  }
+  const bool sticky_or_closed = (info.st_mode & 022U) == 0 || (info.st_mode & S_ISVTX) != 0;
+  if (info.st_uid == 0 && ::geteuid() != 0 && sticky_or_closed) {
+    return make_private_directory(jobs_dir(root));
+  }
+  return in_turn([&] { return make_private_directory(root); },
+                 [&] { return make_private_directory(jobs_dir(root)); });
 }
 
 } // namespace
@@ -42,13 +61,15 @@ Result<Store> Store::open(const Path& root) {
   if (error) {
     return tl::unexpected(errno_error(error.value(), "cannot find the real path of", root));
   }
-  if (const Status made = make_directories(jobs_dir(real)); !made) {
-    return tl::unexpected(made.error());
+  if (const Status closed = close_to_others(real); !closed) {
+    return tl::unexpected(closed.error());
   }
   return Store(real);
 }
 
-Result<JobFolder> Store::create_job(const JobSpec& spec, const Policy& policy) const {
+Result<JobFolder> Store::create_job(const JobSpec& spec,
+                                    const Policy& policy,
+                                    const std::optional<std::string>& script) const {
   const JobFolder folder = job(spec.id);
   const Path path = folder.path();
   const Status made = in_turn(
@@ -62,6 +83,9 @@ Result<JobFolder> Store::create_job(const JobSpec& spec, const Policy& policy) c
       [&] {
         return creator_.empty() ? Status{}
                                 : write_file_atomically(creator_file(path), creator_ + "\n");
+      },
+      [&] {
+        return script ? write_file_atomically(folder.script(), *script, kScriptMode) : Status{};
       },
       [&] { return folder.write_policy(policy); },
       [&] {
@@ -100,19 +124,40 @@ Result<std::vector<JobId>> Store::list_jobs() const {
   return ids;
 }
 
-Status Store::remove_job(JobId id) const {
-  const Path path = job(id).path();
-  const auto there = is_there(path);
+namespace {
+
+/// Without its spec it is no job any more; what else a death leaves of it goes with the next try.
+Status take_apart(const Path& job,
+                  const std::function<Status()>& remove_rest,
+                  const Path& changed_directory) {
+  const auto there = is_there(job);
   if (!there || !*there) {
     return there ? Status{} : tl::unexpected<Error>(there.error());
   }
-  return in_turn([&] { return remove_file(path / "spec.json"); },
-                 [&] { return sync_directory(path); },
-                 [&] {
-                   kill_point("remove_job.spec");
-                   return remove_tree(path);
-                 },
-                 [&] { return sync_directory(jobs_dir(root_)); });
+  return in_turn([&] { return remove_file(job / "spec.json"); },
+                 [&] { return sync_directory(job); },
+                 remove_rest,
+                 [&] { return sync_directory(changed_directory); });
+}
+
+} // namespace
+
+Status Store::remove_job(JobId id) const {
+  const Path path = job(id).path();
+  const auto rest = [&] {
+    kill_point("remove_job.spec");
+    return remove_tree(path);
+  };
+  return take_apart(path, rest, jobs_dir(root_));
+}
+
+Status Store::bury_job(JobId id) const {
+  const Path path = job(id).path();
+  const auto rest = [&] {
+    kill_point("bury_job.spec");
+    return empty_directory(path);
+  };
+  return take_apart(path, rest, path);
 }
 
 Result<Path> Store::install_runner(const Path& runner_executable,

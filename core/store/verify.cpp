@@ -74,6 +74,28 @@ Result<std::string> lay_out(const Path& job, const StoredFile& file, Meter& mete
   return std::string();
 }
 
+/// Nothing is begun that cannot be finished: half an unpacked image helps nobody, and takes the
+/// room that others wait for.
+Status check_room(const Path& job, const Manifest& manifest) {
+  std::uint64_t needed = 0;
+  for (const StoredFile& image : manifest.images) {
+    struct stat info {};
+    const bool unpacked = ::stat(raw_path(job, image).c_str(), &info) == 0 &&
+                          static_cast<std::uint64_t>(info.st_size) == image.raw_bytes;
+    needed += image.form == StoredForm::zstd && !unpacked ? image.raw_bytes : 0;
+  }
+  const auto space = space_of(job);
+  if (needed == 0 || !space || space->available_bytes >= needed) {
+    return {};
+  }
+  return fail(ErrorClass::refused,
+              "disk_full",
+              "no room to unpack " + manifest.id.str() + ": it needs " + human_bytes(needed) +
+                  ", " + job.string() + " has " + human_bytes(space->available_bytes) + " free",
+              "free space there",
+              Outcome::retryable);
+}
+
 } // namespace
 
 Result<VerifyReport> Generations::verify(const Manifest& given, const Progress& progress) const {
@@ -95,6 +117,9 @@ Result<VerifyReport> Generations::verify(const Manifest& given, const Progress& 
 Result<std::vector<Path>> Generations::materialize(const Manifest& given,
                                                    const Progress& progress) const {
   const Manifest manifest = newest_form(*this, given);
+  if (const Status room = check_room(job_folder_, manifest); !room) {
+    return tl::unexpected(room.error());
+  }
   std::uint64_t total = 0;
   for (const StoredFile& image : manifest.images) {
     total += image.stored_bytes;

@@ -1,13 +1,16 @@
 // A checkpoint is complete when the program's files differ from before the request, nobody of the
 // program has them open for writing, and they then stay the same for a while (it may write
 // several). The program is stopped and the files are copied as soon as they look complete, not at
-// the end of that while: what it prints in between would be printed again after a restart.
+// the end of that while: what it prints in between would be printed again after a restart. Where
+// it has printed all the same (a busy node), it is asked once more; where that is how it works
+// ("saved" after each save), a second time changes nothing.
 
 #include "core/engine/app/app_session.hpp"
 
 #include "core/base/clock.hpp"
 #include "core/engine/criu/open_files.hpp"
 #include "core/engine/dmtcp/processes.hpp"
+#include "core/engine/evidence.hpp"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -18,14 +21,17 @@
 #include <array>
 #include <csignal>
 #include <cstdio>
+#include <iomanip>
 #include <list>
 #include <set>
+#include <sstream>
 
 namespace ckpt::engine::app {
 namespace {
 
 constexpr Duration kBetweenLooks = milliseconds{50}; ///< where the folder watch sees nothing
 constexpr Duration kQuiet = milliseconds{200};
+constexpr Duration kStoppedLate = milliseconds{20}; ///< more than a line "saved" needs
 
 tl::unexpected<Error> failed(const std::string& code,
                              const std::string& message,
@@ -175,7 +181,11 @@ Status AppSession::ask(std::unique_ptr<Command>& command) const {
     return number && signal_process(root_, *number) ? Status{} : program_gone();
   }
   SpawnOptions options;
-  options.argv = {"/bin/sh", "-c", app.command};
+  // Ours is not the program's: what the command writes has the modes that its user expects.
+  std::ostringstream script;
+  script << "umask " << std::oct << std::setw(4) << std::setfill('0') << launch_.umask << "\n"
+         << app.command;
+  options.argv = {"/bin/sh", "-c", script.str()};
   options.env = launch_.program.env;
   options.env["CKPT_PID"] = std::to_string(root_.pid);
   options.cwd = launch_.program.cwd;
@@ -220,6 +230,7 @@ Result<std::optional<AppSession::Candidate>> AppSession::take(const Snapshot& be
   if (!has_news(before, files) || !settled(files)) {
     return std::optional<Candidate>{};
   }
+  const Duration printed_after = written_later(files, {launch_.stdout_path, launch_.stderr_path});
   const auto folder = new_generation_folder();
   if (!folder) {
     return tl::unexpected(folder.error());
@@ -229,7 +240,8 @@ Result<std::optional<AppSession::Candidate>> AppSession::take(const Snapshot& be
   images.blocked = system_clock().monotonic() - begin;
   if (saved && looked) {
     images.images = std::move(*saved);
-    return std::optional(Candidate{files, *folder, std::move(images), system_clock().monotonic()});
+    return std::optional(
+        Candidate{files, *folder, std::move(images), system_clock().monotonic(), printed_after});
   }
   static_cast<void>(remove_tree(*folder));
   if (!looked) {
@@ -243,7 +255,7 @@ Result<std::optional<AppSession::Candidate>> AppSession::take(const Snapshot& be
 Result<CheckpointImages> AppSession::checkpoint(const CheckpointRequest& request) {
   pause(Duration{0}); // an interrupt that came before is not meant for this
   const FolderWatch watch(launch_.program.checkpoint_files, launch_.program.cwd);
-  const Snapshot before = look_now();
+  Snapshot before = look_now();
   const auto begin = system_clock().monotonic();
   if (!dmtcp::is_live(root_)) {
     return program_gone();
@@ -277,7 +289,16 @@ Result<CheckpointImages> AppSession::checkpoint(const CheckpointRequest& request
     const auto now = system_clock().monotonic();
     if (candidate && look_now() == candidate->files) {
       if (now - candidate->taken >= kQuiet) {
-        return std::move(candidate->images);
+        if (candidate->printed_after <= kStoppedLate || asked_twice_) {
+          return std::move(candidate->images);
+        }
+        asked_twice_ = true;
+        before = candidate->files;
+        static_cast<void>(remove_tree(candidate->folder));
+        candidate.reset();
+        if (auto asked = ask(command); !asked) {
+          return tl::unexpected(asked.error());
+        }
       }
     } else if (!command || command_end) {
       if (candidate) { // it went on writing
@@ -297,9 +318,16 @@ Result<CheckpointImages> AppSession::checkpoint(const CheckpointRequest& request
       worked = now;
     }
     if (now - begin > request.timeout || now - worked > request.stall_timeout) {
+      const std::string why =
+          "the program wrote no new checkpoint files in " + format_duration(now - begin);
+      const std::string stands = describe_stall(program_processes());
+      keep_evidence(launch_.work_dir / "checkpoint_stalled.txt",
+                    why,
+                    [this] { return program_processes(); },
+                    {launch_.work_dir / "checkpoint-command.log"});
       return give_up(
           failed("checkpoint_stalled",
-                 "the program wrote no new checkpoint files in " + format_duration(now - begin),
+                 why + (stands.empty() ? "" : "; " + stands),
                  "does the signal or command fit the program, and --ckpt-files its files?"));
     }
   }

@@ -36,6 +36,7 @@ private:
     Path folder;
     CheckpointImages images;
     MonoTime taken{};
+    Duration printed_after{0}; ///< output written later than the files
   };
   Result<Path> new_generation_folder();
   /// Nothing if the files moved after all.
@@ -45,6 +46,7 @@ private:
   LaunchRequest launch_;
   Fd interrupted_;
   int generations_ = 0;
+  bool asked_twice_ = false; ///< over output that came after the files; not more than once
 };
 
 } // namespace ckpt::engine::app

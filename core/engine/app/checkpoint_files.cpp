@@ -6,6 +6,7 @@
 #include <glob.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -18,6 +19,10 @@ namespace {
 
 constexpr const char* kIndex = "index.txt";
 constexpr std::int64_t kNanoseconds = 1'000'000'000;
+
+std::int64_t nanoseconds_of(const timespec& time) {
+  return time.tv_sec * kNanoseconds + time.tv_nsec;
+}
 
 std::vector<std::string> expand(const std::string& pattern, const std::string& cwd) {
   const std::string absolute = pattern.starts_with('/') ? pattern : cwd + "/" + pattern;
@@ -39,7 +44,7 @@ void add_file(Snapshot& files, const Path& path) {
   const Path canonical = std::filesystem::canonical(path, error);
   if (!error) {
     files[canonical.string()] = {static_cast<std::uint64_t>(info.st_size),
-                                 info.st_mtim.tv_sec * kNanoseconds + info.st_mtim.tv_nsec,
+                                 nanoseconds_of(info.st_mtim),
                                  info.st_ino,
                                  info.st_mode & 07777U};
   }
@@ -104,6 +109,25 @@ Snapshot look(const std::vector<std::string>& globs, const std::string& cwd) {
     }
   }
   return files;
+}
+
+Duration written_later(const Snapshot& files, const std::vector<std::string>& outputs) {
+  std::map<dev_t, std::int64_t> newest; // renaming a file is the end of many a checkpoint: ctime
+  for (const auto& [path, state] : files) {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) == 0) {
+      auto& change = newest[info.st_dev];
+      change = std::max(change, nanoseconds_of(info.st_ctim));
+    }
+  }
+  std::int64_t later = 0;
+  for (const std::string& path : outputs) {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) && newest.contains(info.st_dev)) {
+      later = std::max(later, nanoseconds_of(info.st_mtim) - newest[info.st_dev]);
+    }
+  }
+  return Duration(later / (kNanoseconds / 1000));
 }
 
 bool has_news(const Snapshot& before, const Snapshot& now) {

@@ -30,6 +30,11 @@ Snapshot look(const std::vector<std::string>& globs, const std::string& cwd);
 /// True if anything in `now` is new or other than in `before`.
 bool has_news(const Snapshot& before, const Snapshot& now);
 
+/// By how much the newest change of one of the `outputs` (regular files) is later than that of the
+/// files: what was written in between is not in the checkpoint and comes again after a restart.
+/// Zero if not later, and where output and files are on different filesystems, whose clocks differ.
+Duration written_later(const Snapshot& files, const std::vector<std::string>& outputs);
+
 /// One file of a generation: its copy's name in the generation's folder, and where it came from.
 struct IndexEntry {
   std::string copy;

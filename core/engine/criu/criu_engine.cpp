@@ -213,6 +213,7 @@ private:
       (*session)->abandon();
       return tl::unexpected(explain(started.error(), request.launch.work_dir / "restore.log"));
     }
+    (*session)->wake_stopped();
     return session;
   }
 

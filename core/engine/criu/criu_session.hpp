@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/clock.hpp"
 #include "core/engine/criu/channel.hpp"
 #include "core/engine/criu/watch.hpp"
 #include "core/engine/engine.hpp"
@@ -8,6 +9,17 @@
 #include <functional>
 
 namespace ckpt::engine::criu {
+
+inline MonoTime now() {
+  return system_clock().monotonic();
+}
+
+inline tl::unexpected<Error> failed(const std::string& code,
+                                    const std::string& message,
+                                    const std::string& advice = {},
+                                    Outcome outcome = Outcome::retryable) {
+  return fail(ErrorClass::failed, code, message, advice, outcome);
+}
 
 /// What a session needs to know of the try that it belongs to.
 struct SessionPlan {
@@ -33,6 +45,9 @@ public:
 
   /// Waits until the program runs. `stall`: no I/O, growth or new process for this long.
   Status await_start(const LaunchRequest& request, std::optional<Duration> stall);
+  /// After a restart: who was stopped when the images were made is so again, and whoever stopped it
+  /// does not know this process. It runs on.
+  void wake_stopped() const;
   /// After a failed start: ends what there is and reaps it.
   void abandon();
 
@@ -61,6 +76,9 @@ private:
                        CheckpointImages& result,
                        const std::function<bool()>& at_hook);
   void abort_dump();
+  /// A failure with evidence in the attempt's folder.
+  tl::unexpected<Error>
+  stalled(const std::string& code, const std::string& why, const Path& log) const;
   tl::unexpected<Error> dump_failed(const std::string& status, const Path& log);
   std::optional<Error> lost_process() const;
 

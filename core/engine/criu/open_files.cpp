@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <map>
 #include <optional>
 #include <set>
@@ -108,6 +109,22 @@ std::vector<OpenFile> writable_files(const std::vector<ProcessInfo>& processes,
     collector.add_mappings(process.pid);
   }
   return collector.files();
+}
+
+bool has_foreign_deleted_file(const Path& images) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(images, error)) {
+    if (!entry.path().filename().native().starts_with("ghost-file-")) {
+      continue;
+    }
+    std::string head(64, '\0'); // the file's content follows
+    std::ifstream(entry.path(), std::ios::binary)
+        .read(head.data(), static_cast<std::streamsize>(head.size()));
+    if (is_foreign_ghost(head)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 Status roll_back(const std::vector<OpenFile>& files) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/files.hpp"
 #include "core/base/process.hpp"
 #include "core/engine/criu/text.hpp"
 
@@ -16,6 +17,10 @@ namespace ckpt::engine::criu {
 /// which the runner looks after). Deleted files are inside the images and left out.
 std::vector<OpenFile> writable_files(const std::vector<ProcessInfo>& processes,
                                      const std::vector<std::string>& except);
+
+/// Whether the dump in `images` carries a deleted file of a user or group that an ordinary user's
+/// namespace does not know: its restore would fail. To be asked when the images are written.
+bool has_foreign_deleted_file(const Path& images);
 
 /// Cuts those that have grown. One that is shorter or gone is left for CRIU to complain about.
 Status roll_back(const std::vector<OpenFile>& files);

@@ -116,6 +116,25 @@ std::optional<std::uint64_t> parse_frozen_microseconds(std::string_view stats) {
   return std::nullopt;
 }
 
+// Two magics, the length, then a message ghost_file_entry { uid = 1, gid = 2, … }, both numbers.
+bool is_foreign_ghost(std::string_view image) {
+  constexpr std::size_t kHead = 12;
+  constexpr std::uint64_t kNobody =
+      65534; // /proc/sys/kernel/overflowuid, unless an operator wishes
+  if (image.size() < kHead) {
+    return true;
+  }
+  image.remove_prefix(kHead);
+  for (const std::uint64_t field : {1U, 2U}) {
+    const auto key = read_varint(image);
+    const auto value = read_varint(image);
+    if (key != field << 3U || !value || *value == kNobody) {
+      return true;
+    }
+  }
+  return false;
+}
+
 std::string encode(const Message& message) {
   std::string text = message.word;
   for (const std::string& argument : message.arguments) {

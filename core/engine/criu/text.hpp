@@ -25,6 +25,10 @@ std::string first_errors(std::string_view log, std::size_t lines = 2);
 /// file is not as known.
 std::optional<std::uint64_t> parse_frozen_microseconds(std::string_view stats);
 
+/// Whether a ghost-file-N.img (its first bytes) holds a deleted file of a user or group that has no
+/// number in the namespace of the dump. One that is not as known counts as such.
+bool is_foreign_ghost(std::string_view image);
+
 /// A message between runner and namespace init: a word and its arguments. One datagram each.
 struct Message {
   std::string word;

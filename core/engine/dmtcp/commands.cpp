@@ -31,14 +31,19 @@ Words launch_command(const Install& install,
                      int port,
                      const Path& images_dir,
                      const Path& tmp_dir,
+                     const Path& inside,
                      const std::vector<std::string>& program) {
   Words words = join_coordinator(install, "dmtcp_launch", port);
   words.insert(words.end(),
                {"--ckptdir", images_dir.string(), "--tmpdir", tmp_dir.string(), "--no-gzip"});
+  std::string plugins = inside.string();
   if (install.major >= 5) {
     words.emplace_back("--enable-unique-checkpoint-filenames");
   } else {
-    words.insert(words.end(), {"--with-plugin", install.unique_plugin.string()});
+    plugins += (plugins.empty() ? "" : ":") + install.unique_plugin.string();
+  }
+  if (!plugins.empty()) {
+    words.insert(words.end(), {"--with-plugin", plugins});
   }
   words.insert(words.end(), program.begin(), program.end());
   return words;

@@ -26,10 +26,12 @@ Words coordinator_command(const Install& install,
                           const Path& port_file,
                           const Path& images_dir,
                           const Path& tmp_dir);
+/// `inside`: a library of ours for every process (inside.hpp); or empty.
 Words launch_command(const Install& install,
                      int port,
                      const Path& images_dir,
                      const Path& tmp_dir,
+                     const Path& inside,
                      const std::vector<std::string>& program);
 Words restart_command(const Install& install,
                       int port,

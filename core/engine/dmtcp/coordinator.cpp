@@ -8,21 +8,28 @@
 #include "core/base/strings.hpp"
 #include "core/engine/dmtcp/commands.hpp"
 #include "core/engine/dmtcp/door.hpp"
+#include "core/engine/dmtcp/guard.hpp"
 #include "core/engine/dmtcp/processes.hpp"
 #include "core/engine/start_stub.hpp"
 
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <csignal>
+#include <limits>
 #include <thread>
 
 namespace ckpt::engine::dmtcp {
 namespace {
 
 constexpr seconds kStartTimeout{20};
+constexpr std::size_t kLastWords = std::size_t{64} << 10U;
+constexpr int kToldForGood = std::numeric_limits<int>::max();
 constexpr milliseconds kConnectAgain{1100}; // the kernel's first retry comes after a second
 
 std::optional<int> read_port(const Path& file) {
@@ -44,6 +51,13 @@ Path temporary_base(const std::map<std::string, std::string>& env) {
   return found != env.end() && std::filesystem::is_directory(found->second, ignored)
              ? Path(found->second)
              : Path("/tmp");
+}
+
+/// Where a library can be loaded from: the node's own /tmp, or the store where that is `noexec`.
+Path guard_folder(const Path& tmp_dir, const Path& work_dir) {
+  struct statvfs info {};
+  const bool forbidden = ::statvfs(tmp_dir.c_str(), &info) == 0 && (info.f_flag & ST_NOEXEC) != 0;
+  return forbidden ? work_dir : tmp_dir;
 }
 
 tl::unexpected<Error> failed_to_start(const std::string& why, const Path& log) {
@@ -84,6 +98,11 @@ Result<Coordinator> Coordinator::start(const CoordinatorSetup& setup) {
   plan.parent_pid = ::getpid();
   plan.inherit_fd = listener->fd.get();
   plan.inherit_as = kListenerFd;
+  const auto own_env = plan.env; // the guard is for the coordinator, not for our questions to it
+  if (auto posted = post_guard(guard_folder(coordinator.tmp_dir_, setup.work_dir), plan.env);
+      !posted) {
+    log::warning(posted.error().message);
+  }
   const auto pid = start_stub(setup.runner, plan, plan_file, log, listener->fd.get());
   if (!pid) {
     coordinator.end();
@@ -91,7 +110,7 @@ Result<Coordinator> Coordinator::start(const CoordinatorSetup& setup) {
   }
   coordinator.install_ = setup.install;
   coordinator.log_ = log;
-  coordinator.env_ = plan.env;
+  coordinator.env_ = own_env;
   coordinator.process_ = process_or_pid(*pid);
   if (auto ready = coordinator.await_port(setup, port_file); !ready) {
     const auto reason = stub_failure(plan_file);
@@ -128,8 +147,32 @@ Status Coordinator::await_port(const CoordinatorSetup& setup, const Path& port_f
   return failed_to_start("no port after " + format_duration(kStartTimeout), log);
 }
 
+std::string Coordinator::strangers() {
+  struct stat info {};
+  if (::stat(log_.c_str(), &info) != 0 || info.st_size == read_until_) {
+    return {};
+  }
+  const GuardReport report = parse_guard_report(read_end_of_file(log_, kLastWords));
+  std::string words;
+  if (read_until_ == 0 && !report.at_the_door) {
+    words = "nobody guards DMTCP's coordinator on port " + std::to_string(port_) +
+            ": other users of this machine can checkpoint or end the program";
+  } else if (!report.sees && sees_) {
+    words = "this kernel does not tell who connects to DMTCP's coordinator: other users of this "
+            "machine can checkpoint or end the program";
+  } else if (report.turned_away > told_of_) {
+    words = "somebody else tried to reach DMTCP's coordinator and was turned away (" + report.last +
+            ")";
+  }
+  // One warning is enough of a kind; an insistent stranger may not fill the journal.
+  sees_ = sees_ && report.sees;
+  told_of_ = std::max(told_of_, report.turned_away > 0 ? kToldForGood : 0);
+  read_until_ = info.st_size;
+  return words;
+}
+
 bool Coordinator::has_turned_one_away() const {
-  return log_tells_of_one_turned_away(read_end_of_file(log_, std::size_t{64} << 10U));
+  return log_tells_of_one_turned_away(read_end_of_file(log_, kLastWords));
 }
 
 bool Coordinator::alive() const {

@@ -33,6 +33,9 @@ public:
   /// DMTCP's own temporary files of this session (it leaves megabytes behind); removed by end().
   const Path& tmp_dir() const { return tmp_dir_; }
   bool loopback_only() const { return loopback_only_; }
+  /// What its guard has told since the last call, in words for the user: who was turned away, or
+  /// that there is no guard. Empty as a rule. One thread.
+  std::string strangers();
   bool alive() const;
   /// It turned a process away without an answer: a checkpoint that is under way never ends.
   bool has_turned_one_away() const;
@@ -67,6 +70,9 @@ private:
   Path log_;
   int port_ = 0;
   bool loopback_only_ = false;
+  off_t read_until_ = 0; ///< of the log
+  int told_of_ = 0;
+  bool sees_ = true;
   mutable bool held_ = false;
   mutable MonoTime newcomers_in_{};
   Fd listener_; ///< the socket it listens on, if it took the one that it was handed

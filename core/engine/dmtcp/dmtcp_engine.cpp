@@ -3,6 +3,7 @@
 #include "core/base/files.hpp"
 #include "core/engine/dmtcp/commands.hpp"
 #include "core/engine/dmtcp/image.hpp"
+#include "core/engine/dmtcp/inside.hpp"
 #include "core/engine/dmtcp/install.hpp"
 #include "core/engine/dmtcp/session.hpp"
 #include "core/engine/dmtcp/start_watch.hpp"
@@ -81,12 +82,21 @@ public:
     if (const auto suited = suits(program); !suited.usable) {
       return fail(ErrorClass::unusable, "engine_unusable", suited.reason);
     }
+    const auto inside = request.lasting_dir.empty() ? Result<Path>(Path())
+                                                    : dmtcp::place_inside(request.lasting_dir);
+    if (!inside) {
+      return tl::unexpected(with_launch_code(inside.error()));
+    }
     auto coordinator = start_coordinator(*found, request);
     if (!coordinator) {
       return tl::unexpected(with_launch_code(coordinator.error()));
     }
-    const auto words = dmtcp::launch_command(
-        *found, coordinator->port(), request.images_dir, coordinator->tmp_dir(), program.argv);
+    const auto words = dmtcp::launch_command(*found,
+                                             coordinator->port(),
+                                             request.images_dir,
+                                             coordinator->tmp_dir(),
+                                             *inside,
+                                             program.argv);
     const StartLimits limits = limits_of(request, "program.plan");
     auto session = start(*found, std::move(*coordinator), words, request, limits);
     if (!session) {
@@ -229,9 +239,11 @@ private:
   template <class Wait>
   static Result<std::unique_ptr<Session>> finish(std::unique_ptr<DmtcpSession> session, Wait wait) {
     if (auto running = wait(*session); !running) {
+      const std::string stands = session->keep_evidence(running.error());
       const auto cleaned = session->kill(kCleanUp);
       session->reap_root();
       Error error = running.error();
+      error.message += stands;
       if (!cleaned) {
         error.message += "; " + cleaned.error().message;
       }

@@ -44,7 +44,7 @@ std::optional<Peer> parse_peer(std::string_view line) {
   }
   const std::string_view pids = who.substr(open + 1, close - open - 1);
   const auto real = number(pids.substr(pids.find(':') + 1)); // npos + 1 is 0: no virtual pid
-  if (!real) {
+  if (!real || *real <= 0) { // signals go to it, and 0 and -1 mean many
     return std::nullopt;
   }
   Peer peer;

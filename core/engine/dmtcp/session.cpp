@@ -4,6 +4,7 @@
 #include "core/engine/dmtcp/checkpoint.hpp"
 #include "core/engine/dmtcp/commands.hpp"
 #include "core/engine/dmtcp/processes.hpp"
+#include "core/engine/evidence.hpp"
 
 #include <fcntl.h>
 #include <sys/eventfd.h>
@@ -140,7 +141,25 @@ Status DmtcpSession::health() {
   return {};
 }
 
+// The others would wait for it in the barrier, for ever: DMTCP knows no way back from a request.
+Status DmtcpSession::nobody_stopped() const {
+  for (const ProcessInfo& process : program_processes()) {
+    if (is_stopped(process)) {
+      return fail(ErrorClass::refused,
+                  "program_stopped",
+                  "no checkpoint taken: process " + std::to_string(process.pid) + " (" +
+                      process.comm + ") of the program is stopped, and DMTCP needs all of them",
+                  "`kill -CONT` it; the next try comes by itself",
+                  Outcome::retryable);
+    }
+  }
+  return {};
+}
+
 Result<CheckpointImages> DmtcpSession::checkpoint(const CheckpointRequest& request) {
+  if (auto running = nobody_stopped(); !running) {
+    return tl::unexpected(running.error());
+  }
   interrupted_ = false;
   checkpoint_open_ = true;
   eventfd_t drained = 0;
@@ -176,6 +195,9 @@ Result<CheckpointImages> DmtcpSession::checkpoint(const CheckpointRequest& reque
       outcome.result = tl::unexpected(left.error());
     }
   }
+  if (!outcome.result) {
+    outcome.result.error().message += keep_evidence(outcome.result.error());
+  }
   checkpoint_open_ = !outcome.result.has_value();
   return std::move(outcome.result);
 }
@@ -207,6 +229,24 @@ Status DmtcpSession::nothing_unreaped() {
     }
   }
   return {};
+}
+
+std::string DmtcpSession::keep_evidence(const Error& error) {
+  if (!tells_of_a_stall(error)) {
+    return {};
+  }
+  const std::string stands = describe_stall(program_processes());
+  std::string states;
+  for (const Peer& peer : peers().value_or(std::vector<Peer>{})) {
+    states += "DMTCP says: " + std::to_string(peer.pid) + " " + peer.name + " " + peer.state + "\n";
+  }
+  engine::keep_evidence(
+      messages_.parent_path() / (error.code + ".txt"),
+      error.message,
+      [this] { return program_processes(); },
+      {messages_, messages_.parent_path() / "coordinator.log"},
+      states);
+  return stands.empty() ? stands : "; " + stands;
 }
 
 Status DmtcpSession::signal_program(int signal) {

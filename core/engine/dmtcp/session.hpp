@@ -28,6 +28,7 @@ public:
   std::optional<CoordinatorInfo> coordinator() const override;
   Result<std::vector<Peer>> peers() override;
   Status health() override;
+  std::string strangers() override { return coordinator_.strangers(); }
   bool broken() const override;
   Result<CheckpointImages> checkpoint(const CheckpointRequest& request) override;
   Status signal_program(int signal) override;
@@ -37,10 +38,14 @@ public:
   const Coordinator& link() const { return coordinator_; }
   bool root_live() const;
   void reap_root() const; ///< of a session that is not handed out
+  /// Into the attempt's folder, while what hangs still does. Returns what it shows in a few words,
+  /// to go behind the error's message; empty if the error tells of no stall.
+  std::string keep_evidence(const Error& error);
 
 private:
   void remember(const std::vector<Peer>& peers);
   void stop_all() const;
+  Status nobody_stopped() const;
   Status nothing_unreaped();
   void reap(const std::vector<ProcessInfo>& processes) const;
 

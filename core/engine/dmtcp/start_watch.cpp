@@ -150,10 +150,45 @@ Status launch_failed(const std::string& why, const StartLimits& limits) {
               "see " + limits.messages.string());
 }
 
+// Loading a large program from a busy filesystem may take its time, as long as something moves.
+// What has connected and does not run is another matter: DMTCP is not in what it has become.
+class LaunchClock {
+public:
+  LaunchClock(const DmtcpSession& session, const StartLimits& limits)
+      : session_(session), limits_(limits) {}
+
+  Status check(bool connected) {
+    const MonoTime time = now();
+    if (!connected && time - sampled_ > kSample) {
+      sampled_ = time;
+      const Work work = work_of(session_.program_processes());
+      moved_ = work == work_ ? moved_ : time;
+      work_ = work;
+    }
+    if (time - moved_ <= limits_.timeout && time - start_ <= kSlowLaunch * limits_.timeout) {
+      return {};
+    }
+    return fail(ErrorClass::timed_out,
+                "launch_timed_out",
+                "the program does not run under DMTCP after " + format_duration(time - start_),
+                "a program that is linked statically never does: try --engine criu",
+                Outcome::retryable);
+  }
+
+private:
+  static constexpr int kSlowLaunch = 10;
+  const DmtcpSession& session_;
+  const StartLimits& limits_;
+  MonoTime start_ = now();
+  MonoTime moved_ = start_;
+  MonoTime sampled_ = start_;
+  Work work_;
+};
+
 } // namespace
 
 Status await_launched(DmtcpSession& session, const StartLimits& limits) {
-  const MonoTime start = now();
+  LaunchClock clock(session, limits);
   while (true) {
     const bool live = session.root_live();
     const auto status = session.link().status(kAnswer);
@@ -174,12 +209,8 @@ Status await_launched(DmtcpSession& session, const StartLimits& limits) {
     if (limits.give_up && limits.give_up()) {
       return interrupted();
     }
-    if (now() - start > limits.timeout) {
-      return fail(ErrorClass::timed_out,
-                  "launch_timed_out",
-                  "the program does not run under DMTCP after " + format_duration(limits.timeout),
-                  "a program that is linked statically never does: try --engine criu",
-                  Outcome::retryable);
+    if (auto in_time = clock.check(status && status->peers > 0); !in_time) {
+      return in_time;
     }
     system_clock().sleep_for(kLook);
   }

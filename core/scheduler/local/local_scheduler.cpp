@@ -109,6 +109,9 @@ LocalScheduler::LocalScheduler(const SchedulerConfig& config, Clock& clock)
       clock_(clock), records_(state_dir_), boot_id_(boot_id()) {}
 
 Result<SchedulerJobId> LocalScheduler::submit(const Submission& submission) {
+  if (submission.tasks) {
+    return fail(ErrorClass::usage, "array_needs_slurm", "there are no job arrays on this machine");
+  }
   const auto id = records_.create(submission, clock_.now());
   if (!id) {
     return id;

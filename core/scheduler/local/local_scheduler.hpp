@@ -31,6 +31,7 @@ public:
   leaving_nodes(const std::vector<std::string>&) override {
     return std::map<std::string, std::string>{};
   }
+  Result<std::vector<NodeFacts>> nodes() override { return std::vector<NodeFacts>{}; }
   Result<std::map<std::string, Duration>> grace_times() override {
     return std::map<std::string, Duration>{};
   }
@@ -44,8 +45,12 @@ public:
   Status ring(const SchedulerJobId& id) override;
   Status exclude_node(const SchedulerJobId& id,
                       const std::string& node) override; ///< `not_supported`
+  Status set_dependency(const SchedulerJobId&, const std::string&) override {
+    return fail(ErrorClass::unusable, "not_supported", "nothing waits here");
+  }
   Ping ping() override { return {true, "this machine"}; }
   Duration kill_wait() override { return kill_wait_; }
+  Result<MailSite> mail_site() override { return MailSite{}; }
   std::string version() override { return "local"; }
   std::string cluster() override { return "local"; }
 

@@ -3,6 +3,7 @@
 #include "core/scheduler/slurm/commands.hpp"
 
 #include "core/base/strings.hpp"
+#include "core/domain/array.hpp"
 #include "core/scheduler/slurm/options.hpp"
 #include "core/scheduler/slurm/parse.hpp"
 
@@ -24,7 +25,7 @@ bool contains(const std::array<std::string_view, Size>& list, std::string_view w
   return std::find(list.begin(), list.end(), word) != list.end();
 }
 
-constexpr std::array<std::string_view, 13> kOurs{"comment",
+constexpr std::array<std::string_view, 15> kOurs{"comment",
                                                  "exclude",
                                                  "requeue",
                                                  "no-requeue",
@@ -36,14 +37,16 @@ constexpr std::array<std::string_view, 13> kOurs{"comment",
                                                  "wait",
                                                  "quiet",
                                                  "parsable",
-                                                 "wrap"};
+                                                 "wrap",
+                                                 "mail-type",
+                                                 "mail-user"};
 
 struct Unsupported {
   std::string_view name;
   std::string_view why;
 };
 constexpr std::array kUnsupported{
-    Unsupported{"array", "a job array cannot be checkpointed as one job; submit each index"},
+    Unsupported{"array", "only `ckpt submit` and `ckpt sbatch` make job arrays"},
     Unsupported{"", "heterogeneous jobs cannot be checkpointed"},
     Unsupported{"clusters", "one daemon serves one cluster; submit on the other one"},
     Unsupported{"export", "the program gets the environment of its submission; use --env K=V"},
@@ -92,6 +95,15 @@ bool changes_clients(std::string_view name) {
          });
 }
 
+/// A path of each task's own. Behind a backslash no `%` would be read (see literal_path).
+std::string path_by_task(const std::vector<std::string>& pieces) {
+  std::vector<std::string> literal;
+  for (const std::string& piece : pieces) {
+    literal.push_back(literal_path(piece));
+  }
+  return join(literal, "%a");
+}
+
 } // namespace
 
 Result<Words> sbatch_command(const Submission& submission) {
@@ -102,6 +114,13 @@ Result<Words> sbatch_command(const Submission& submission) {
   if (auto supported = check_supported(*options); !supported) {
     return tl::unexpected<Error>(supported.error());
   }
+  if (submission.tasks &&
+      join(submission.tasks->output_pieces, "").find('\\') != std::string::npos) {
+    return fail(ErrorClass::usage,
+                "store_path_unsuitable",
+                "a store whose path has a backslash in it cannot hold job arrays",
+                "set store.path to another folder, or submit each index");
+  }
   Words words{"sbatch", "--parsable"};
   for (const SbatchOption& option : *options) {
     const bool replaced = (option.name == "signal" && submission.warn_before) ||
@@ -109,6 +128,9 @@ Result<Words> sbatch_command(const Submission& submission) {
     if (!replaced && !contains(kOurs, option.name)) {
       words.insert(words.end(), option.words.begin(), option.words.end());
     }
+  }
+  if (last_value(*options, "mail-type")) {
+    words.emplace_back("--mail-type=NONE"); // also where the site has a default
   }
   auto excluded = submission.exclude_nodes;
   if (const auto users = last_value(*options, "exclude")) {
@@ -130,7 +152,12 @@ Result<Words> sbatch_command(const Submission& submission) {
       !comment && wish != submission.env.end()) {
     comment = wish->second;
   }
-  const std::string output = literal_path(submission.output_path);
+  if (submission.tasks) {
+    words.push_back("--array=" +
+                    format_indexes(submission.tasks->indexes, submission.tasks->at_once));
+  }
+  const std::string output = submission.tasks ? path_by_task(submission.tasks->output_pieces)
+                                              : literal_path(submission.output_path);
   words.insert(words.end(),
                {"--requeue",
                 "--open-mode=append",
@@ -175,7 +202,8 @@ Environment query_environment(const Environment& client) {
     }
   }
   env["SLURM_TIME_FORMAT"] = "%s";
-  env["TZ"] = "UTC"; // for a version that prints dates all the same
+  env["SLURM_BITSTR_LEN"] = "0"; // the tasks of an array in full
+  env["TZ"] = "UTC";             // for a version that prints dates all the same
   return env;
 }
 
@@ -207,6 +235,12 @@ Words nodes_command(const std::string& separator, const std::vector<std::string>
           "%N" + separator + "%T" + separator + "%E" + separator};
 }
 
+Words all_nodes_command(const std::string& separator) {
+  const std::string format =
+      "%N" + separator + "%T" + separator + "%E" + separator + "%R" + separator;
+  return {"sinfo", "-h", "-a", "-N", "-o", format};
+}
+
 Words partitions_command() {
   return {"scontrol", "-a", "-o", "show", "partition"};
 }
@@ -235,6 +269,9 @@ Words release_command(const SchedulerJobId& id) {
 }
 Words exclude_command(const SchedulerJobId& id, const std::string& nodes) {
   return {"scontrol", "update", "jobid=" + id.value, "ExcNodeList=" + nodes};
+}
+Words dependency_command(const SchedulerJobId& id, const std::string& dependency) {
+  return {"scontrol", "update", "jobid=" + id.value, "dependency=" + dependency};
 }
 Words ping_command() {
   return {"scontrol", "ping"};

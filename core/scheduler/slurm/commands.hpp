@@ -18,9 +18,11 @@ using Environment = std::map<std::string, std::string>;
 ///  * --comment and --exclude: the user's value, then ours
 ///  * --signal: with `warn_before` ours; the user's is then the runner's business (user_signal)
 ///  * --requeue --open-mode=append --output --error --chdir --job-name: ours
+///  * --mail-type, --mail-user: taken out, since mails are for the job and not for each attempt
+///  * --array, --output: of the tasks, if the submission has any (`%a` for the index)
 ///  * --wait, --quiet, --parsable, --wrap: taken out (sbatch would block, or keep the id to itself)
-/// Errors (usage): those of parse_options, and `option_not_supported` for arrays, heterogeneous
-/// jobs, other clusters and --test-only.
+/// Errors (usage): those of parse_options, and `option_not_supported` for --array among the
+/// options, heterogeneous jobs, other clusters and --test-only.
 Result<Words> sbatch_command(const Submission& submission);
 
 /// What sbatch runs with: the submission's environment without what Slurm set for the job that we
@@ -37,6 +39,7 @@ Environment query_environment(const Environment& client);
 Words squeue_command(const std::string& separator, const std::vector<SchedulerJobId>& ids);
 Words sacct_command(const std::string& separator, const std::vector<SchedulerJobId>& ids);
 Words nodes_command(const std::string& separator, const std::vector<std::string>& nodes);
+Words all_nodes_command(const std::string& separator);
 Words partitions_command();
 Words excluded_nodes_command(const SchedulerJobId& id);
 
@@ -47,6 +50,7 @@ Words start_now_command(const SchedulerJobId& id);
 Words hold_command(const SchedulerJobId& id);
 Words release_command(const SchedulerJobId& id);
 Words exclude_command(const SchedulerJobId& id, const std::string& nodes);
+Words dependency_command(const SchedulerJobId& id, const std::string& dependency);
 Words ping_command();
 Words config_command();
 Words version_command();

@@ -8,13 +8,8 @@
 namespace ckpt::scheduler::slurm {
 namespace {
 
-enum class Value { none, needed, optional };
-
-struct Known {
-  std::string_view name;
-  char letter;
-  Value value;
-};
+using Known = KnownOption;
+using Value = KnownOption::Value;
 
 // `sbatch --help` of 22.05.8 (tests/data/slurm/sbatch-help.txt), with the options that it does not
 // list but takes.
@@ -121,6 +116,14 @@ constexpr std::array kKnown{
     Known{"wckey", 0, Value::needed},
     Known{"wrap", 0, Value::needed},
 };
+
+} // namespace
+
+std::span<const KnownOption> known_options() {
+  return kKnown;
+}
+
+namespace {
 
 tl::unexpected<Error> bad_option(const std::string& message) {
   return fail(ErrorClass::usage, "bad_option", message, "see `sbatch --help` for its options");

@@ -3,6 +3,7 @@
 #include "core/domain/result.hpp"
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,15 @@ struct SbatchOption {
   std::optional<std::string> value;
   std::vector<std::string> words; ///< as they were written
 };
+
+/// What sbatch 22.05 knows, by name.
+struct KnownOption {
+  enum class Value { none, needed, optional };
+  std::string_view name; ///< "partition"
+  char letter;           ///< 'p'; 0: none
+  Value value;
+};
+std::span<const KnownOption> known_options();
 
 /// Reads a list of sbatch options (no script among them). An option that is not in our table (a
 /// newer Slurm's) is taken as written: `--name=value` or `--name`. Errors (usage, `bad_option`): a

@@ -4,6 +4,7 @@
 
 #include "core/base/process.hpp"
 #include "core/base/strings.hpp"
+#include "core/domain/array.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -31,6 +32,13 @@ template <class Number> std::optional<Number> number(std::string_view text) {
     return std::nullopt;
   }
   return value;
+}
+
+/// A number of seconds or days; nothing for one that no clock of ours can hold.
+std::optional<std::int64_t> amount(std::string_view text) {
+  constexpr std::int64_t kMost = 10'000'000'000; // seconds: three centuries
+  const auto read = number<std::int64_t>(text);
+  return read && *read >= 0 && *read <= kMost ? read : std::nullopt;
 }
 
 tl::unexpected<Error> unreadable(const std::string& tool, const std::string& what) {
@@ -85,6 +93,7 @@ Allocation queue_record(const std::vector<std::string_view>& field) {
   }
   allocation.name = text_of(field[13]);
   allocation.comment = text_of(field[14]);
+  allocation.dependency = text_of(field[15]);
   return allocation;
 }
 
@@ -137,7 +146,11 @@ Result<std::vector<Allocation>> parse_queue(std::string_view output, std::string
     if (!looks_like_id(record[0])) {
       return unreadable("squeue", "'" + std::string(record[0]) + "' is no job id");
     }
-    allocations.push_back(queue_record(record));
+    const Allocation shown = queue_record(record);
+    for (SchedulerJobId& id : expand_task_ids(shown.id)) {
+      allocations.push_back(shown);
+      allocations.back().id = std::move(id);
+    }
   }
   return allocations;
 }
@@ -173,17 +186,40 @@ Result<std::vector<Allocation>> parse_accounting(std::string_view output,
     if (!looks_like_id(record[0])) {
       return unreadable("sacct", "'" + std::string(record[0]) + "' is no job id");
     }
-    Allocation allocation = accounting_record(record);
-    const auto [found, fresh] = index.emplace(allocation.id.value, allocations.size());
-    if (fresh) {
-      allocations.push_back(std::move(allocation));
-    } else {
-      Allocation& earlier = allocations[found->second];
-      allocation.restart_count = earlier.restart_count + 1;
-      earlier = std::move(allocation);
+    const Allocation shown = accounting_record(record);
+    for (SchedulerJobId& one : expand_task_ids(shown.id)) {
+      Allocation allocation = shown;
+      allocation.id = std::move(one);
+      const auto [found, fresh] = index.emplace(allocation.id.value, allocations.size());
+      if (fresh) {
+        allocations.push_back(std::move(allocation));
+      } else {
+        Allocation& earlier = allocations[found->second];
+        allocation.restart_count = earlier.restart_count + 1;
+        earlier = std::move(allocation);
+      }
     }
   }
   return allocations;
+}
+
+std::vector<NodeFacts> parse_nodes(std::string_view output, std::string_view separator) {
+  std::map<std::string, NodeFacts> nodes;
+  const std::vector<std::string_view> fields = split_by(output, separator);
+  constexpr std::size_t kFields = 4; // name, state, reason, partition
+  for (std::size_t at = 0; at + kFields < fields.size(); at += kFields) {
+    const std::string name{trim(fields[at])};
+    NodeFacts& node = nodes[name];
+    node.name = name;
+    node.state = fields[at + 1];
+    node.reason = fields[at + 2] == "none" ? "" : fields[at + 2];
+    node.partitions.emplace_back(fields[at + 3]);
+  }
+  std::vector<NodeFacts> sorted;
+  for (auto& [name, node] : nodes) {
+    sorted.push_back(std::move(node));
+  }
+  return sorted;
 }
 
 std::map<std::string, std::string> parse_leaving_nodes(std::string_view output,
@@ -214,7 +250,7 @@ std::map<std::string, Duration> parse_grace_times(std::string_view output) {
       if (word.starts_with("PartitionName=")) {
         name = word.substr(word.find('=') + 1);
       } else if (word.starts_with("GraceTime=")) {
-        grace = number<std::int64_t>(std::string_view(word).substr(word.find('=') + 1)).value_or(0);
+        grace = amount(std::string_view(word).substr(word.find('=') + 1)).value_or(0);
       } else if (word == "PreemptMode=OFF") {
         preempts = false;
       }
@@ -248,7 +284,7 @@ std::map<std::string, std::string> parse_config(std::string_view output) {
 }
 
 std::optional<TimePoint> parse_time(std::string_view text) {
-  if (const auto since_1970 = number<std::int64_t>(text)) {
+  if (const auto since_1970 = amount(text)) {
     return *since_1970 > 0 ? std::optional(TimePoint(seconds{*since_1970})) : std::nullopt;
   }
   if (text.size() == 19 && text[10] == 'T') {
@@ -262,7 +298,7 @@ std::optional<TimePoint> parse_time(std::string_view text) {
 std::optional<Duration> parse_limit(std::string_view text) {
   std::int64_t days = 0;
   if (const std::size_t dash = text.find('-'); dash != std::string_view::npos) {
-    const auto read = number<std::int64_t>(text.substr(0, dash));
+    const auto read = amount(text.substr(0, dash));
     if (!read) {
       return std::nullopt;
     }
@@ -272,7 +308,7 @@ std::optional<Duration> parse_limit(std::string_view text) {
   std::int64_t total = 0;
   const std::vector<std::string_view> parts = split_by(text, ":");
   for (const std::string_view part : parts) {
-    const auto read = number<std::int64_t>(part);
+    const auto read = amount(part);
     if (!read) {
       return std::nullopt;
     }

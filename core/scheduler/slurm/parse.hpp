@@ -1,7 +1,7 @@
 #pragma once
 
-#include "core/domain/allocation.hpp"
 #include "core/domain/result.hpp"
+#include "core/scheduler/scheduler.hpp"
 
 #include <array>
 #include <map>
@@ -15,7 +15,7 @@
 namespace ckpt::scheduler::slurm {
 
 /// The fields that squeue_command asks for, in this order. `exit_code` is the raw wait status.
-inline constexpr std::array<std::string_view, 15> kQueueFields{"JobArrayID",
+inline constexpr std::array<std::string_view, 16> kQueueFields{"JobArrayID",
                                                                "State",
                                                                "Reason",
                                                                "RestartCnt",
@@ -29,7 +29,8 @@ inline constexpr std::array<std::string_view, 15> kQueueFields{"JobArrayID",
                                                                "Partition",
                                                                "Requeue",
                                                                "Name",
-                                                               "Comment"};
+                                                               "Comment",
+                                                               "Dependency"};
 
 inline constexpr std::array<std::string_view, 11> kAccountingFields{"JobID",
                                                                     "State",
@@ -44,7 +45,8 @@ inline constexpr std::array<std::string_view, 11> kAccountingFields{"JobID",
                                                                     "Comment"};
 
 /// `separator` stands after each field, and a line break after each record; the texts may hold
-/// line breaks themselves. Error `scheduler_unreadable` (retryable) for anything else.
+/// line breaks themselves. Tasks of an array that stand in one line (`24_[8-10%2]`) are one
+/// allocation each. Error `scheduler_unreadable` (retryable) for anything else.
 Result<std::vector<Allocation>> parse_queue(std::string_view output, std::string_view separator);
 
 /// `sacct -P --duplicates`: the separator stands between fields. A job that was requeued has
@@ -57,6 +59,9 @@ Result<std::vector<Allocation>> parse_accounting(std::string_view output,
 /// for why. A node stands there once for each of its partitions. What cannot be read is left out.
 std::map<std::string, std::string> parse_leaving_nodes(std::string_view output,
                                                        std::string_view separator);
+
+/// sinfo's lines of all_nodes_command, one entry a node. What cannot be read is left out.
+std::vector<NodeFacts> parse_nodes(std::string_view output, std::string_view separator);
 
 /// `scontrol -o show partition`: grace times above zero, of partitions whose jobs may be preempted.
 std::map<std::string, Duration> parse_grace_times(std::string_view output);

@@ -16,7 +16,6 @@
 
 namespace ckpt::scheduler::slurm {
 namespace {
-
 constexpr Duration kDefaultKillWait = seconds{30};
 
 std::string new_separator() {
@@ -172,20 +171,30 @@ Result<std::vector<Allocation>> SlurmScheduler::look_up(const std::vector<Schedu
   }
   std::set<SchedulerJobId> known;
   for (const Allocation& allocation : *found) {
-    known.insert(allocation.id);
+    if (allocation.state != AllocationState::cancelled) { // by whom only accounting tells
+      known.insert(allocation.id);
+    }
   }
   std::erase_if(wanted, [&](const SchedulerJobId& id) { return known.count(id) > 0; });
   if (wanted.empty()) {
     return found;
   }
-  auto remembered = accounting(wanted);
-  if (!remembered) {
+  const auto remembered = accounting(wanted);
+  if (!remembered && found->empty()) {
     return remembered;
   }
-  std::copy_if(remembered->begin(),
-               remembered->end(),
-               std::back_inserter(*found),
-               [](const Allocation& allocation) { return is_over(allocation.state); });
+  for (const Allocation& allocation : remembered.value_or(std::vector<Allocation>{})) {
+    const auto shown = std::find_if(found->begin(), found->end(), [&](const Allocation& other) {
+      return other.id == allocation.id;
+    });
+    if (shown == found->end()) {
+      if (is_over(allocation.state)) {
+        found->push_back(allocation);
+      }
+    } else if (allocation.state == shown->state) {
+      shown->raw_state = allocation.raw_state; // "CANCELLED by 1000"
+    }
+  }
   return found;
 }
 
@@ -210,6 +219,12 @@ SlurmScheduler::leaving_nodes(const std::vector<std::string>& nodes) {
   const std::string separator = new_separator();
   return question("look at the nodes", nodes_command(separator, nodes))
       .map([&](const std::string& output) { return parse_leaving_nodes(output, separator); });
+}
+
+Result<std::vector<NodeFacts>> SlurmScheduler::nodes() {
+  const std::string separator = new_separator();
+  return question("look at the nodes", all_nodes_command(separator))
+      .map([&](const std::string& output) { return parse_nodes(output, separator); });
 }
 
 Result<std::map<std::string, Duration>> SlurmScheduler::grace_times() {
@@ -291,6 +306,14 @@ Status SlurmScheduler::exclude_node(const SchedulerJobId& id, const std::string&
              {});
 }
 
+Status SlurmScheduler::set_dependency(const SchedulerJobId& id, const std::string& dependency) {
+  return check_id(id).and_then([&] {
+    return act("change what job " + id.value + " waits for",
+               dependency_command(id, dependency),
+               {Trouble::not_pending});
+  });
+}
+
 Ping SlurmScheduler::ping() {
   const auto result = run(ping_command(), query_env_, config_.query_timeout);
   if (!result) {
@@ -325,6 +348,22 @@ Duration SlurmScheduler::kill_wait() {
     return kDefaultKillWait;
   }
   return seconds{wait};
+}
+
+Result<MailSite> SlurmScheduler::mail_site() {
+  const auto& config = site_config();
+  if (config.empty()) {
+    return fail(ErrorClass::unusable,
+                "scheduler_down",
+                "Slurm does not tell its configuration",
+                "it is asked again",
+                Outcome::retryable);
+  }
+  const auto value = [&](const char* name) {
+    const auto found = config.find(name);
+    return found == config.end() || found->second == "(null)" ? std::string() : found->second;
+  };
+  return MailSite{value("MailProg"), value("MailDomain")};
 }
 
 std::string SlurmScheduler::version() {

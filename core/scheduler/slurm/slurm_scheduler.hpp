@@ -22,6 +22,7 @@ public:
   Result<std::vector<Allocation>> look_up(const std::vector<SchedulerJobId>& ids) override;
   Result<std::map<std::string, std::string>>
   leaving_nodes(const std::vector<std::string>& nodes) override;
+  Result<std::vector<NodeFacts>> nodes() override;
   Result<std::map<std::string, Duration>> grace_times() override;
   Status cancel(const SchedulerJobId& id) override;
   /// One that is pending already is fine. Outcome `unknown` must not be answered by asking again
@@ -32,8 +33,10 @@ public:
   Status release(const SchedulerJobId& id) override;
   Status ring(const SchedulerJobId& id) override; ///< one that does not run yet is fine
   Status exclude_node(const SchedulerJobId& id, const std::string& node) override;
+  Status set_dependency(const SchedulerJobId& id, const std::string& dependency) override;
   Ping ping() override;
   Duration kill_wait() override;
+  Result<MailSite> mail_site() override;
   std::string version() override;
   std::string cluster() override;
 
