@@ -6,10 +6,16 @@
 #include "core/base/clock.hpp"
 #include "core/base/kill_point.hpp"
 #include "core/base/log.hpp"
+#include "core/base/process_facts.hpp"
 #include "core/base/strings.hpp"
+#include "core/domain/restart_folder.hpp"
 #include "runner/left_over.hpp"
+#include "runner/local_files.hpp"
+#include "runner/names_aside.hpp"
+#include "runner/room.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <set>
@@ -19,29 +25,61 @@ namespace {
 
 constexpr int kTriesForFreezeWindow = 5;
 
+std::set<FileIdentity> identities(const std::vector<Path>& paths) {
+  std::set<FileIdentity> found;
+  for (const Path& path : paths) {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) == 0) {
+      found.emplace(info.st_dev, info.st_ino);
+    }
+  }
+  return found;
+}
+
 } // namespace
+
+bool is_saved_whole(const Manifest& manifest, const Path& folder) {
+  return std::find(manifest.folders.begin(), manifest.folders.end(), folder.string()) !=
+         manifest.folders.end();
+}
 
 Checkpointer::Checkpointer(CheckpointSetting setting, Report report)
     : setting_(std::move(setting)), report_(std::move(report)),
-      generations_(setting_.folder.path()) {}
+      generations_(setting_.folder.path()) {
+  if (setting_.parent) {
+    sizes_.push_back(setting_.parent_bytes);
+  }
+}
 
 CheckpointOutcome Checkpointer::take(engine::Session& session,
                                      const CheckpointWish& wish,
                                      const std::atomic<Trigger>& trigger) {
-  if (auto room = check_space(session, wish); !room) {
-    report_({.kind = store::AttemptEventKind::checkpoint_refused,
-             .code = room.error().code,
-             .reason = room.error().message,
-             .generation = wish.generation,
-             .trigger = trigger.load()});
-    if (wish.generation) {
-      std::ignore = generations_.mark_failed(*wish.generation, room.error().message);
+  std::uint64_t memory = 0;
+  if (setting_.engine.engine != EngineKind::app) {
+    for (const ProcessInfo& process : session.program_processes()) {
+      memory += memory_bytes(process.pid);
     }
-    return {wish.generation.value_or(GenerationId{}), std::nullopt, room.error()};
+  }
+  const auto room = check_room(wish, memory); // kept until it is filled
+  if (!room) {
+    return refuse(wish, trigger.load(), room.error());
   }
   std::optional<GenerationId> ordered = wish.generation;
+  if (ordered && *ordered < newest_begun_) { // everywhere a higher number is a newer state
+    refuse(wish,
+           trigger.load(),
+           Error{ErrorClass::refused,
+                 Outcome::permanent,
+                 "renumbered",
+                 newest_begun_.str() + " was begun before its turn came: it gets a newer number"});
+    ordered.reset();
+  }
   for (int tries = 1;; ++tries) {
     CheckpointOutcome outcome = take_once(session, wish, ordered, trigger);
+    if (outcome.manifest) {
+      sizes_.push_back(outcome.manifest->raw_bytes());
+      memory_then_ = memory;
+    }
     const bool missed = outcome.error && (outcome.error->code == "freeze_window_missed" ||
                                           outcome.error->code == "child_not_waited_for");
     if (!missed || tries == kTriesForFreezeWindow) {
@@ -51,29 +89,60 @@ CheckpointOutcome Checkpointer::take(engine::Session& session,
   }
 }
 
-Status Checkpointer::check_space(engine::Session& session, const CheckpointWish& wish) const {
-  const auto space = space_of(setting_.folder.attempt(setting_.attempt).images());
+CheckpointOutcome
+Checkpointer::refuse(const CheckpointWish& wish, Trigger trigger, const Error& why) {
+  report_({.kind = store::AttemptEventKind::checkpoint_refused,
+           .code = why.code,
+           .reason = why.message,
+           .generation = wish.generation,
+           .trigger = trigger});
+  if (wish.generation) {
+    std::ignore = generations_.mark_failed(*wish.generation, why.message);
+  }
+  return {wish.generation.value_or(GenerationId{}), std::nullopt, why};
+}
+
+// Before anything is begun: under some engines a disk that fills up while they write ends the
+// program.
+Result<store::Reservation> Checkpointer::check_room(const CheckpointWish& wish,
+                                                    std::uint64_t memory) const {
+  RoomFacts facts{sizes_, memory, memory_then_, wish.local_bytes};
+  for (const Path& path : expand_globs(wish.policy.ckpt_files, setting_.cwd)) {
+    struct stat info {};
+    facts.files += ::stat(path.c_str(), &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
+  }
+  const Path images = setting_.folder.attempt(setting_.attempt).images();
+  const auto refused = [](const std::string& why) {
+    return fail(ErrorClass::refused,
+                "disk_full",
+                "no checkpoint taken: " + why,
+                "free space there; the program runs on, and the next try comes by itself",
+                Outcome::retryable);
+  };
+  const auto space = space_of(images);
   if (!space) {
-    return tl::unexpected<Error>(space.error());
+    return refused(space.error().message);
   }
-  std::uint64_t needed = wish.expected_bytes;
-  std::uint64_t resident = 0;
-  for (const ProcessInfo& process : session.program_processes()) {
-    resident += resident_bytes(process.pid);
+  const std::uint64_t needed = room_for_checkpoint(facts);
+  auto reserved = store::Reservation::make(
+      setting_.folder.store_root(), setting_.folder.path().filename().string(), needed);
+  if (!reserved) {
+    return refused(reserved.error().message);
   }
-  needed = std::max(needed, resident);
-  // A tenth more, and a little: the program grows while it runs on.
-  constexpr std::uint64_t kSlack = 4'000'000;
-  needed += needed / 10 + kSlack;
-  if (space->available_bytes >= needed) {
-    return {};
+  const std::uint64_t promised = reserved->older_bytes();
+  const std::uint64_t left = space->available_bytes - std::min(space->available_bytes, promised);
+  if (const auto obstacle =
+          room_obstacle(needed, {left, space->available_files, space->read_only})) {
+    return refused(*obstacle + (promised == 0 ? ""
+                                              : "; " + human_bytes(promised) +
+                                                    " of what is free are for checkpoints of "
+                                                    "other jobs that are being written"));
   }
-  return fail(ErrorClass::refused,
-              "disk_full",
-              "no checkpoint taken: it needs about " + human_bytes(needed) + ", the store has " +
-                  human_bytes(space->available_bytes) + " free",
-              "free space there; the program runs on, and the next try comes by itself",
-              Outcome::retryable);
+  if (const auto granted = probe_room(images, needed); !granted) {
+    return refused("it needs about " + human_bytes(needed) +
+                   ", and the filesystem says: " + granted.error().message);
+  }
+  return reserved;
 }
 
 CheckpointOutcome Checkpointer::take_once(engine::Session& session,
@@ -84,6 +153,7 @@ CheckpointOutcome Checkpointer::take_once(engine::Session& session,
   if (!number) {
     return {GenerationId{}, std::nullopt, number.error()};
   }
+  newest_begun_ = *number;
   report_({.kind = store::AttemptEventKind::checkpoint_started,
            .generation = *number,
            .trigger = trigger.load()});
@@ -97,7 +167,7 @@ CheckpointOutcome Checkpointer::take_once(engine::Session& session,
   draft.host = setting_.host;
   draft.run_before = wish.run_before;
   engine::CheckpointRequest request;
-  request.while_frozen = [&] { return capture(wish, draft); };
+  request.while_frozen = [&] { return capture(session, wish, draft); };
   const auto images = session.checkpoint(request);
   kill_point("checkpoint.imaged");
   Result<Manifest> sealed = tl::unexpected<Error>(Error{});
@@ -142,19 +212,29 @@ CheckpointOutcome Checkpointer::take_once(engine::Session& session,
   return {*number, std::nullopt, error};
 }
 
-Status Checkpointer::capture(const CheckpointWish& wish, Manifest& draft) const {
+Status
+Checkpointer::capture(engine::Session& session, const CheckpointWish& wish, Manifest& draft) const {
   kill_point("checkpoint.frozen");
   std::set<Path> paths{setting_.output.out, setting_.output.err};
-  for (const Path& path : expand_globs(wish.policy.append_files, setting_.cwd)) {
+  bool complete = true;
+  for (const Path& path : expand_globs(wish.policy.append_files, setting_.cwd, &complete)) {
     paths.insert(path);
   }
   draft.lengths.clear();
+  draft.append_files.clear();
   draft.saved.clear();
+  draft.folders.clear();
+  draft.written.reset();
   for (const Path& path : paths) {
     struct stat info {};
-    if (::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode)) {
+    const bool there = ::stat(path.c_str(), &info) == 0;
+    complete = complete && (there || errno == ENOENT);
+    if (there && S_ISREG(info.st_mode)) {
       draft.lengths.push_back({path.string(), static_cast<std::uint64_t>(info.st_size)});
     }
+  }
+  if (complete) {
+    draft.append_files = wish.policy.append_files;
   }
   // The app engine's images ARE the program's files.
   if (setting_.engine.engine == EngineKind::app) {
@@ -168,7 +248,80 @@ Status Checkpointer::capture(const CheckpointWish& wish, Manifest& draft) const 
     draft.saved.push_back(std::move(*saved));
     kill_point("checkpoint.saved_file");
   }
+  if (auto local = capture_local(session, wish, draft); !local) {
+    return local;
+  }
   kill_point("checkpoint.captured");
+  return {};
+}
+
+// What is on this node only. Others than the program could remove it in this moment: what is gone
+// is gone for the program too.
+Status Checkpointer::capture_local(engine::Session& session,
+                                   const CheckpointWish& wish,
+                                   Manifest& draft) const {
+  const Surroundings around = surroundings_of(setting_.look, wish.policy);
+  const std::vector<ProcessFacts> facts = look_at_processes(session.program_processes(), {});
+  draft.deleted = deleted_files(facts, false);
+  draft.written =
+      written_files(facts, around, identities({setting_.output.out, setting_.output.err}));
+  if (auto noted = note_folder(facts, draft); !noted) {
+    return noted;
+  }
+  for (const std::string& name : deleted_files(facts, setting_.engine.engine == EngineKind::criu)) {
+    if (!can_be_made_again(name)) {
+      return fail(ErrorClass::failed,
+                  "checkpoint_failed",
+                  "the program has " + name +
+                      " open, which was deleted (or replaced) in a folder that you cannot write "
+                      "to: no restart could put it back",
+                  "start the job again when it matters, or close that file");
+    }
+  }
+  LocalFilesToSave local = choose_local_files(facts, look_at_tmpdir(around.tmpdir), around);
+  for (const std::string& path : local.files) {
+    if (wish.leave_unsealed != nullptr && *wish.leave_unsealed) {
+      return fail(ErrorClass::failed, "interrupted", "no time is left to copy files of this node");
+    }
+    auto saved = generations_.save_file(draft.id, path);
+    if (!saved && saved.error().code == "no_such_file") {
+      continue;
+    }
+    if (!saved) {
+      return tl::unexpected<Error>(saved.error());
+    }
+    draft.saved.push_back(std::move(*saved));
+    kill_point("checkpoint.saved_local_file");
+  }
+  draft.folders = std::move(local.folders);
+  return {};
+}
+
+// A program that came back in another folder would go on all the same, with the wrong files.
+Status Checkpointer::note_folder(const std::vector<ProcessFacts>& facts, Manifest& draft) const {
+  draft.restart_in.clear();
+  if (setting_.engine.engine != EngineKind::dmtcp) {
+    return {};
+  }
+  std::vector<std::string> folders;
+  for (const ProcessFacts& process : facts) {
+    if (!process.cwd.empty()) {
+      folders.push_back(process.cwd);
+    }
+  }
+  std::error_code error;
+  const Path own = std::filesystem::canonical(setting_.cwd, error);
+  const auto found =
+      restart_folder((error ? Path(setting_.cwd) : own).string(),
+                     folders,
+                     [](const std::string& path) { return ::access(path.c_str(), F_OK) == 0; });
+  if (!found.obstacle.empty()) {
+    return fail(ErrorClass::failed,
+                "checkpoint_failed",
+                found.obstacle + "; start the job with --chdir in a folder above them all, or use "
+                                 "--engine criu");
+  }
+  draft.restart_in = found.folder;
   return {};
 }
 

@@ -3,6 +3,8 @@
 #include "core/engine/engine.hpp"
 #include "core/store/generations.hpp"
 #include "core/store/job_folder.hpp"
+#include "core/store/reservation.hpp"
+#include "runner/hazard_look.hpp"
 #include "runner/program.hpp"
 
 #include <atomic>
@@ -20,14 +22,16 @@ struct CheckpointSetting {
   EngineVersion engine;
   HostFingerprint host;
   std::optional<GenerationId> parent; ///< what this attempt started from
+  std::uint64_t parent_bytes = 0;     ///< its raw size
+  LookSetting look;
 };
 
 /// One checkpoint to take.
 struct CheckpointWish {
   std::optional<GenerationId> generation; ///< allocated by the daemon, or nothing
   Policy policy;
-  Duration run_before{0};           ///< run time of the job up to now
-  std::uint64_t expected_bytes = 0; ///< size of the newest generation; 0: unknown
+  Duration run_before{0};        ///< run time of the job up to now
+  std::uint64_t local_bytes = 0; ///< of node-local files that will be copied
   /// Becomes true when there is no time left for the seal of a complete set: it is then left as it
   /// is, to the next attempt. May be null.
   const std::atomic<bool>* leave_unsealed = nullptr;
@@ -39,6 +43,9 @@ struct CheckpointOutcome {
   std::optional<Manifest> manifest;
   std::optional<Error> error;
 };
+
+/// Whether all that was in this folder is saved with the generation.
+bool is_saved_whole(const Manifest& manifest, const Path& folder);
 
 /// Takes and seals checkpoints. Runs on the engine's thread; events go out through `report`.
 class Checkpointer {
@@ -57,14 +64,20 @@ private:
                               const CheckpointWish& wish,
                               std::optional<GenerationId> ordered,
                               const std::atomic<Trigger>& trigger);
-  Status check_space(engine::Session& session, const CheckpointWish& wish) const;
-  Status capture(const CheckpointWish& wish, Manifest& draft) const;
+  Result<store::Reservation> check_room(const CheckpointWish& wish, std::uint64_t memory) const;
+  CheckpointOutcome refuse(const CheckpointWish& wish, Trigger trigger, const Error& why);
+  Status capture(engine::Session& session, const CheckpointWish& wish, Manifest& draft) const;
+  Status capture_local(engine::Session& session, const CheckpointWish& wish, Manifest& draft) const;
+  Status note_folder(const std::vector<ProcessFacts>& facts, Manifest& draft) const;
   Result<Manifest>
   seal(const engine::CheckpointImages& images, Manifest draft, const CheckpointWish& wish) const;
 
   CheckpointSetting setting_;
   Report report_;
   store::Generations generations_;
+  GenerationId newest_begun_;                ///< by this attempt
+  std::vector<std::uint64_t> sizes_;         ///< see RoomFacts
+  std::optional<std::uint64_t> memory_then_; ///< likewise
 };
 
 } // namespace ckpt::runner

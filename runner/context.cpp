@@ -1,5 +1,7 @@
 #include "runner/context.hpp"
 
+#include "core/domain/array.hpp"
+
 #include <unistd.h>
 
 #include <charconv>
@@ -48,6 +50,38 @@ std::map<std::string, std::string> current_environment() {
   return env;
 }
 
+SchedulerJobId slurm_job_id(const std::map<std::string, std::string>& env) {
+  const std::string array = value_of(env, "SLURM_ARRAY_JOB_ID");
+  const std::string task = value_of(env, "SLURM_ARRAY_TASK_ID");
+  return {array.empty() || task.empty() ? value_of(env, "SLURM_JOB_ID") : array + "_" + task};
+}
+
+Status find_own_folder(Context& context) {
+  const std::string index = value_of(context.env, "SLURM_ARRAY_TASK_ID");
+  if (context.scheduler != SchedulerKind::slurm || index.empty() ||
+      context.job_path.filename() != index) {
+    return {};
+  }
+  std::error_code error;
+  const Path real = std::filesystem::canonical(context.job_path, error);
+  if (error) {
+    return tl::unexpected<Error>(
+        errno_error(error.value(), "cannot find this task's job:", context.job_path));
+  }
+  context.job_path = real;
+  const auto spec = context.folder().read_spec();
+  if (!spec) {
+    return tl::unexpected<Error>(spec.error());
+  }
+  if (!spec->array || std::to_string(spec->array->index) != index ||
+      context.token != task_token(spec->array->token, spec->array->index)) {
+    return fail(ErrorClass::failed,
+                "not_this_task",
+                real.string() + " is not the job of task " + index + " of this array");
+  }
+  return {};
+}
+
 Result<Context> read_context(const std::vector<std::string>& arguments,
                              const std::map<std::string, std::string>& env) {
   Context context;
@@ -71,7 +105,8 @@ Result<Context> read_context(const std::vector<std::string>& arguments,
   // variable.
   const bool slurm = value_of(env, "CKPT_LOCAL_JOB_ID").empty();
   context.scheduler = slurm ? SchedulerKind::slurm : SchedulerKind::local;
-  context.scheduler_job_id.value = value_of(env, slurm ? "SLURM_JOB_ID" : "CKPT_LOCAL_JOB_ID");
+  context.scheduler_job_id =
+      slurm ? slurm_job_id(env) : SchedulerJobId{value_of(env, "CKPT_LOCAL_JOB_ID")};
   context.restart_count =
       number_of(value_of(env, slurm ? "SLURM_RESTART_COUNT" : "CKPT_LOCAL_RESTART_COUNT"));
   context.local_state_dir = value_of(env, "CKPT_LOCAL_STATE");
@@ -81,7 +116,9 @@ Result<Context> read_context(const std::vector<std::string>& arguments,
                 "neither SLURM_JOB_ID nor CKPT_LOCAL_JOB_ID is set: not inside an allocation");
   }
   for (auto [name, to] : {std::pair{"CKPT_LEASE", &context.lease},
+                          std::pair{"CKPT_RESTART_DELAY", &context.restart_delay},
                           std::pair{"CKPT_LOOK_EVERY", &context.look_every},
+                          std::pair{"CKPT_STORE_PATIENCE", &context.store_patience},
                           std::pair{"CKPT_ASK_SCHEDULER_EVERY", &context.ask_scheduler_every}}) {
     if (auto read = read_duration(env, name, *to); !read) {
       return tl::unexpected<Error>(read.error());

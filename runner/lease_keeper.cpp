@@ -49,6 +49,16 @@ LeaseKeeper::~LeaseKeeper() {
 
 Status LeaseKeeper::renew() {
   const std::int64_t began = steady_ms();
+  // Folders are made anew by whoever writes in them; a lease in another filesystem that has taken
+  // the store's place holds nobody up.
+  const auto claimed = attempt_.is_claimed();
+  if (!claimed || !*claimed) {
+    return !claimed ? tl::unexpected<Error>(claimed.error())
+                    : fail(ErrorClass::failed,
+                           "store_gone",
+                           "the attempt's claim is not there any more: " + folder_.path().string() +
+                               " is not the store");
+  }
   store::Lease lease;
   lease.renewals = ++renewals_;
   lease.boot_id = boot_id();

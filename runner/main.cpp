@@ -1,13 +1,16 @@
 // ckpt-runner: the process inside an allocation. `run` is what generated batch scripts call;
-// `--stub` and `--ns-init` are called by its own engines.
+// `--stub` and `--ns-init` are called by its own engines. Called as `srun` it is ours.
 #include "core/base/kill_point.hpp"
 #include "core/base/log.hpp"
 #include "core/base/process.hpp"
 #include "core/engine/criu/ns_init.hpp"
 #include "core/engine/stub.hpp"
+#include "runner/raw_copy.hpp"
+#include "runner/srun.hpp"
 #include "runner/start_now.hpp"
 #include "runner/supervisor.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -49,15 +52,26 @@ store::Claim claim_wish(const runner::Context& context) {
 }
 
 int run(int argc, char** argv) {
+  ::umask(077); // of what we and the engines write; the program has its own (JobSpec::umask)
   const std::vector<std::string> arguments(argv + 2, argv + argc);
-  const auto context = runner::read_context(arguments, runner::current_environment());
+  auto context = runner::read_context(arguments, runner::current_environment());
   if (!context) {
     complain(context.error());
     return 2;
   }
   keep_term_from_children();
   runner::EventLoop loop; // blocks the signals before the first thread exists
-  const auto claim = context->folder().claim(claim_wish(*context));
+  const runner::StorePatience patience{system_clock(),
+                                       context->store_patience,
+                                       runner::term_is_pending,
+                                       [](const Error& error) { complain(error); }};
+  if (const Status found = with_patience(patience, [&] { return find_own_folder(*context); });
+      !found) {
+    complain(found.error());
+    return runner::kNotEnded;
+  }
+  const auto claim =
+      with_patience(patience, [&] { return context->folder().claim(claim_wish(*context)); });
   if (!claim) {
     // Surplus: another allocation has this job, or it was called off. Not success for Slurm's
     // dependents.
@@ -81,6 +95,10 @@ int run(int argc, char** argv) {
 } // namespace
 
 int main(int argc, char** argv) {
+  const std::string_view called = argc > 0 ? argv[0] : "";
+  if (called.substr(called.rfind('/') + 1) == "srun") {
+    return ckpt::runner::run_srun({argv, argv + argc}, ckpt::runner::current_environment());
+  }
   const std::string_view verb = argc > 1 ? argv[1] : "";
   if (verb == "run") {
     return run(argc, argv);
@@ -90,6 +108,9 @@ int main(int argc, char** argv) {
   }
   if (verb == "--ns-init") {
     return ckpt::engine::run_ns_init(argc, argv);
+  }
+  if (verb == "raw-copy") {
+    return ckpt::runner::run_raw_copy({argv + 2, argv + argc});
   }
   if (verb == "start-now") {
     return ckpt::runner::run_start_now(ckpt::runner::current_environment());

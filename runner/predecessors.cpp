@@ -4,6 +4,7 @@
 #include "core/base/process.hpp"
 #include "core/store/fate.hpp"
 #include "core/store/journal.hpp"
+#include "runner/neighbours.hpp"
 #include "runner/program.hpp"
 
 #include <signal.h>
@@ -59,12 +60,20 @@ private:
   std::optional<MonoTime> unchanged_since_;
 };
 
+/// A fork's program has its origin's environment: one that another job's runner looks after is no
+/// left-over.
+std::vector<ProcessInfo> left_overs_with(const std::string& mark, const Path& ours) {
+  std::vector<ProcessInfo> found = processes_with_environment(mark);
+  std::erase_if(found, [&](const ProcessInfo& one) { return is_of_another_job(one.pid, ours); });
+  return found;
+}
+
 void end_left_overs(const Context& context, AttemptId before, Clock& clock) {
   constexpr Duration kPatience = seconds{10};
   const MonoTime deadline = clock.monotonic() + kPatience;
   for (std::int64_t number = 1; number < before.value; ++number) {
     const std::string mark = "CKPT_RUN=" + run_mark(context, AttemptId{number});
-    std::vector<ProcessInfo> found = processes_with_environment(mark);
+    std::vector<ProcessInfo> found = left_overs_with(mark, context.job_path);
     while (!found.empty() && clock.monotonic() < deadline) {
       for (const ProcessInfo& process : found) {
         log::warning("ending left-over process " + std::to_string(process.pid) + " (" +
@@ -72,21 +81,24 @@ void end_left_overs(const Context& context, AttemptId before, Clock& clock) {
         signal_process(process, SIGKILL);
       }
       clock.sleep_for(milliseconds{20});
-      found = processes_with_environment(mark);
+      found = left_overs_with(mark, context.job_path);
     }
   }
 }
 
 } // namespace
 
-bool wait_for_predecessors(const Context& context,
-                           AttemptId ours,
-                           Clock& clock,
-                           const std::function<void(std::string)>& report,
-                           const std::function<bool()>& give_up) {
+Status wait_for_predecessors(const Context& context,
+                             AttemptId ours,
+                             Clock& clock,
+                             const std::function<void(std::string)>& report,
+                             const std::function<bool()>& give_up) {
   const auto claims = context.folder().read_claims();
+  if (!claims) {
+    return tl::unexpected<Error>(claims.error());
+  }
   bool reported = false;
-  for (const store::Claim& claim : claims ? *claims : std::vector<store::Claim>{}) {
+  for (const store::Claim& claim : *claims) {
     if (claim.attempt >= ours) {
       continue;
     }
@@ -95,7 +107,8 @@ bool wait_for_predecessors(const Context& context,
     while (!has_ended(context.folder(), attempt) && !is_dead_here(claim) &&
            !watch.ran_out(clock.monotonic(), context.lease)) {
       if (give_up()) {
-        return false;
+        return fail(
+            ErrorClass::failed, "interrupted", "ended while it waited for an earlier attempt");
       }
       if (!reported) {
         report("attempt " + claim.attempt.str() + " on " + claim.host +
@@ -106,7 +119,7 @@ bool wait_for_predecessors(const Context& context,
     }
   }
   end_left_overs(context, ours, clock);
-  return claims.has_value();
+  return {};
 }
 
 } // namespace ckpt::runner

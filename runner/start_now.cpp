@@ -27,11 +27,10 @@ Status leave_start_now_behind(const Context& context, const std::string& exclude
 
 int run_start_now(const std::map<std::string, std::string>& env) {
   ::signal(SIGTERM, SIG_IGN); // the requeue sends it to everything of the job
-  const auto job = env.find("SLURM_JOB_ID");
-  if (job == env.end()) {
+  const SchedulerJobId id = slurm_job_id(env);
+  if (id.empty()) {
     return 2;
   }
-  const SchedulerJobId id{job->second};
   const auto slurm = scheduler::make_scheduler({SchedulerKind::slurm, {}, env});
   Clock& clock = system_clock();
   const MonoTime deadline = clock.monotonic() + kPatience;

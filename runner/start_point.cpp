@@ -2,6 +2,7 @@
 
 #include "core/domain/lineage.hpp"
 #include "core/domain/protocol.hpp"
+#include "core/domain/retry.hpp"
 #include "core/store/fate.hpp"
 #include "core/store/journal.hpp"
 
@@ -29,17 +30,25 @@ std::vector<GenerationId> start_order(const std::vector<Manifest>& sealed,
   return ckpt::start_order(generations, marked, chosen);
 }
 
-std::optional<std::string> loop_guard(const std::vector<EarlierAttempt>& attempts) {
+int broke_in_a_row(const std::vector<EarlierAttempt>& attempts, std::int64_t floor) {
   int quick = 0;
-  for (auto attempt = attempts.rbegin(); attempt != attempts.rend(); ++attempt) {
+  for (auto attempt = attempts.rbegin(); attempt != attempts.rend() && attempt->id.value > floor;
+       ++attempt) {
     const bool broke = attempt->end_reason == EndReason::interrupted ||
                        attempt->end_reason == EndReason::restart_failed ||
                        attempt->end_reason == EndReason::launch_failed;
-    if (!broke || attempt->sealed_any || attempt->program_time > kQuick) {
+    if (attempt->id.value <= floor || !broke || attempt->sealed_any ||
+        attempt->program_time > kQuick) {
       break;
     }
     ++quick;
   }
+  return quick;
+}
+
+std::optional<std::string> loop_guard(const std::vector<EarlierAttempt>& attempts,
+                                      std::int64_t floor) {
+  const int quick = broke_in_a_row(attempts, floor);
   if (quick < kQuickFailures) {
     return std::nullopt;
   }
@@ -47,6 +56,26 @@ std::optional<std::string> loop_guard(const std::vector<EarlierAttempt>& attempt
          " attempts broke within a quarter of an hour, without a new generation; the newest: " +
          std::string(word(*attempts.back().end_reason)) +
          (attempts.back().end_detail.empty() ? "" : " (" + attempts.back().end_detail + ")");
+}
+
+std::optional<TimePoint> next_try(const std::vector<EarlierAttempt>& attempts,
+                                  std::int64_t floor,
+                                  Duration first,
+                                  TimePoint now) {
+  const Duration delay = restart_delay(broke_in_a_row(attempts, floor), first);
+  if (delay <= Duration{0}) {
+    return std::nullopt;
+  }
+  const TimePoint at = std::min(attempts.back().last_event_at.value_or(now), now) + delay;
+  return at > now ? std::optional(at) : std::nullopt;
+}
+
+Duration total_run(const std::vector<EarlierAttempt>& attempts) {
+  Duration total{0};
+  for (const EarlierAttempt& attempt : attempts) {
+    total += std::max(attempt.program_time, Duration{0});
+  }
+  return total;
 }
 
 std::optional<EarlierAttempt> finished_attempt(const std::vector<EarlierAttempt>& attempts,
@@ -78,13 +107,33 @@ Result<std::vector<Manifest>> good_generations(const store::Generations& generat
   return good;
 }
 
-std::vector<EarlierAttempt> read_earlier_attempts(const store::JobFolder& folder,
-                                                  AttemptId before) {
+std::vector<Warning> warnings_of_earlier(const std::vector<EarlierAttempt>& attempts) {
+  std::vector<Warning> standing;
+  for (const EarlierAttempt& attempt : attempts) {
+    for (const Warning& told : attempt.warnings) {
+      std::erase_if(standing, [&](const Warning& other) { return other.code == told.code; });
+      if (is_hazard_code(told.code) && !told.text.empty()) {
+        standing.push_back(told);
+      }
+    }
+  }
+  return standing;
+}
+
+Result<std::vector<EarlierAttempt>> read_earlier_attempts(const store::JobFolder& folder,
+                                                          AttemptId before) {
   std::vector<EarlierAttempt> attempts;
   for (std::int64_t number = 1; number < before.value; ++number) {
     EarlierAttempt attempt;
     attempt.id = AttemptId{number};
     const auto batch = store::read_attempt_events(folder.attempt(attempt.id).journal());
+    const auto fate = store::read_fate(folder, attempt.id);
+    if (!batch && is_storage_trouble(batch.error())) {
+      return tl::unexpected<Error>(batch.error());
+    }
+    if (!fate && is_storage_trouble(fate.error())) {
+      return tl::unexpected<Error>(fate.error());
+    }
     std::optional<TimePoint> started_at;
     bool marked = false;
     for (const store::AttemptEvent& event :
@@ -93,6 +142,8 @@ std::vector<EarlierAttempt> read_earlier_attempts(const store::JobFolder& folder
       if (event.kind == Kind::starting) {
         marked = true;
         attempt.started_from = event.generation;
+      } else if (event.kind == Kind::warning || event.kind == Kind::warning_gone) {
+        attempt.warnings.push_back({event.code, event.reason, event.advice});
       } else if (event.kind == Kind::program_started || event.kind == Kind::program_restarted) {
         started_at = event.at;
       } else if (event.kind == Kind::ended) {
@@ -104,11 +155,12 @@ std::vector<EarlierAttempt> read_earlier_attempts(const store::JobFolder& folder
         }
       }
       attempt.sealed_any = attempt.sealed_any || event.kind == Kind::checkpoint_sealed;
+      attempt.last_event_at = event.at;
       attempt.program_time = started_at ? event.at - *started_at : Duration{0};
     }
     // The journal of a result's writer may end before it: the fate was there first. Another fate
     // than a result leaves none.
-    if (const auto fate = store::read_fate(folder, attempt.id); fate && *fate) {
+    if (fate && *fate) {
       const bool result = (*fate)->kind == store::FateKind::result;
       attempt.result =
           result ? std::optional(ExitStatus{(*fate)->exit_code, (*fate)->signal}) : std::nullopt;

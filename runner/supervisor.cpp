@@ -15,10 +15,23 @@
 
 #include <algorithm>
 #include <future>
+#include <memory>
 
 namespace ckpt::runner {
 
 using Kind = store::AttemptEventKind;
+
+namespace {
+
+/// It runs none of its own code then. A SIGSTOP that meets CRIU's code inside of it makes the dump
+/// fail in a way that can kill the program (criu 4.2.1: SIGPIPE, its parasite's socket is gone).
+bool is_in_criu_dump(const ProcessInfo& process) {
+  const pid_t tracer = tracer_of(process.pid);
+  const auto who = tracer == 0 ? std::nullopt : process_info(tracer);
+  return who && who->comm.starts_with("criu");
+}
+
+} // namespace
 
 Supervisor::Supervisor(Context context, store::Claim claim, Clock& clock)
     : context_(std::move(context)), claim_(std::move(claim)), clock_(clock),
@@ -45,8 +58,9 @@ bool Supervisor::prepare() {
   memory_kills_before_ = memory_kills();
   scheduler_ =
       scheduler::make_scheduler({context_.scheduler, context_.local_state_dir, context_.env});
-  const auto spec = folder_.read_spec();
-  const auto policy = folder_.read_policy();
+  const StorePatience patience{clock_, context_.store_patience, term_is_pending, {}};
+  const auto spec = with_patience(patience, [this] { return folder_.read_spec(); });
+  const auto policy = with_patience(patience, [this] { return folder_.read_policy(); });
   if (!spec || !policy) {
     log::error((spec ? policy.error() : spec.error()).message);
     return false;
@@ -55,19 +69,29 @@ bool Supervisor::prepare() {
   policy_ = *policy;
   journal({.kind = Kind::claimed, .reason = node_name()});
   LeaseKeeper::Hooks hooks;
-  const auto signal_all = [this](int signal) {
+  // Until the main thread has heard of a start (it may be waiting for the store itself), the
+  // program is somewhere below us: then everything there is meant, the engine's own processes too.
+  const auto signal_all = [this, all_stopped = std::make_shared<bool>(false)](int signal) {
     const std::lock_guard lock(session_mutex_);
+    const bool all = !session_ || (signal == SIGCONT && *all_stopped);
+    *all_stopped = signal == SIGSTOP && (all || *all_stopped);
     for (const ProcessInfo& process :
-         session_ ? session_->program_processes() : std::vector<ProcessInfo>{}) {
-      signal_process(process, signal);
+         all ? process_tree(::getpid()) : session_->program_processes()) {
+      const bool stands = signal == SIGSTOP && (is_stopped(process) || is_in_criu_dump(process));
+      if (process.pid != ::getpid() && !stands) {
+        signal_process(process, signal);
+      }
     }
   };
   hooks.freeze = [this, signal_all] {
     signal_all(SIGSTOP);
-    loop_->post([] { log::warning("the store does not answer: program frozen"); });
+    if (!frozen_.exchange(true)) {
+      loop_->post([] { log::warning("the store does not answer: program frozen"); });
+    }
   };
   hooks.thaw = [this, signal_all] {
     signal_all(SIGCONT);
+    frozen_ = false;
     loop_->post([this] { journal({.kind = Kind::lease_renewed}); });
   };
   hooks.fenced = [this, signal_all] {
@@ -77,7 +101,8 @@ bool Supervisor::prepare() {
       begin_end({EndReason::fenced, "a newer attempt has claimed this job", false, {}, {}});
     });
   };
-  auto lease = LeaseKeeper::start(folder_, claim_.attempt, context_.lease, std::move(hooks));
+  auto lease = with_patience(
+      patience, [&] { return LeaseKeeper::start(folder_, claim_.attempt, context_.lease, hooks); });
   if (!lease) {
     log::error("no lease: " + lease.error().message);
     return false;
@@ -100,14 +125,21 @@ void Supervisor::main_loop() {
     const MonoTime time = clock_.monotonic();
     if (time >= next_look_) {
       next_look_ = time + context_.look_every;
+      std::ignore = write_waiting_events();
       look_at_orders();
       reap_orphans();
+      if (const std::string words = session_ ? session_->strangers() : ""; !words.empty()) {
+        warn("coordinator_strangers",
+             words,
+             "use `--engine criu` or `--engine app`, or `--exclusive`, where that matters");
+      }
     }
     if (time >= next_ask_) {
       ask_scheduler();
     }
     consider_term();
     consider_checkpoint();
+    watch_hazards();
     constexpr Duration kTick =
         milliseconds{250}; // bounds how late a checkpoint before walltime can start
     for (const int signal : loop_->wait(kTick)) {
@@ -200,8 +232,14 @@ void Supervisor::handle(const store::Order& order) {
   const bool idle = phase_ == Phase::running && !in_flight_;
   switch (order.kind) {
   case store::OrderKind::reload_policy:
-    reload_policy();
-    journal({.kind = Kind::order_done, .order = order.number});
+    if (phase_ == Phase::starting) {
+      waiting_orders_.push_back(order); // policy and earlier attempts are the engine thread's now
+    } else if (phase_ == Phase::ending || phase_ == Phase::over) {
+      refuse_orders({order.number}, "the attempt is ending");
+    } else {
+      reload_policy();
+      journal({.kind = Kind::order_done, .order = order.number});
+    }
     return;
   case store::OrderKind::cancel:
     journal({.kind = Kind::order_done, .order = order.number});
@@ -213,10 +251,15 @@ void Supervisor::handle(const store::Order& order) {
     return;
   case store::OrderKind::checkpoint:
   case store::OrderKind::stop:
+  case store::OrderKind::requeue:
     break;
   }
   if (phase_ == Phase::ending || phase_ == Phase::over) {
     refuse_orders({order.number}, "the attempt is ending");
+  } else if (order.kind == store::OrderKind::stop && waits_for_store_) {
+    // Nothing runs that a checkpoint could save.
+    journal({.kind = Kind::order_done, .order = order.number});
+    begin_end({EndReason::stopped, order.reason, false, {}, {}});
   } else if (!idle) {
     waiting_orders_.push_back(order); // several are served by one checkpoint
   } else if (order.kind == store::OrderKind::stop) {
@@ -224,6 +267,11 @@ void Supervisor::handle(const store::Order& order) {
                     order.generation,
                     {order.number},
                     Ending{EndReason::stopped, order.reason, false, {}, {}});
+  } else if (order.kind == store::OrderKind::requeue) {
+    take_checkpoint(order.trigger,
+                    order.generation,
+                    {order.number},
+                    Ending{EndReason::requeued, order.reason, true, {}, {}});
   } else {
     take_checkpoint(order.trigger, order.generation, {order.number}, std::nullopt);
   }
@@ -239,6 +287,7 @@ void Supervisor::reload_policy() {
   if (auto policy = folder_.read_policy()) {
     policy_ = *policy;
     journal({.kind = Kind::policy_applied, .revision = policy_.revision});
+    tidy(); // it may keep fewer generations now, or pack them
   } else {
     log::warning("policy not read: " + policy.error().message);
   }
@@ -280,24 +329,47 @@ void Supervisor::on_allocation(const Result<std::vector<Allocation>>& answer) {
   }
 }
 
-bool Supervisor::journal(store::AttemptEvent event) {
-  const auto written = journal_.append(std::move(event));
-  if (!written) {
+void Supervisor::journal(store::AttemptEvent event) {
+  event.at = event.at == TimePoint{} ? clock_.now() : event.at;
+  if (const auto written = journal_now(event); !written) {
     log::error("journal not written: " + written.error().message);
+    if (is_storage_trouble(written.error())) {
+      unwritten_.push_back(std::move(event));
+    }
   }
-  return written.has_value();
 }
 
-bool Supervisor::journal_from_worker(store::AttemptEvent event) {
-  auto written = std::make_shared<std::promise<bool>>();
-  std::future<bool> result = written->get_future();
-  loop_->post([this, written, event = std::move(event)] { written->set_value(journal(event)); });
+Status Supervisor::journal_now(store::AttemptEvent event) {
+  if (auto before = write_waiting_events(); !before) {
+    return before;
+  }
+  const auto written = journal_.append(std::move(event));
+  return written ? Status{} : tl::unexpected<Error>(written.error());
+}
+
+Status Supervisor::write_waiting_events() {
+  while (!unwritten_.empty()) {
+    if (const auto written = journal_.append(unwritten_.front()); !written) {
+      return tl::unexpected<Error>(written.error());
+    }
+    unwritten_.erase(unwritten_.begin());
+  }
+  return {};
+}
+
+Status Supervisor::journal_from_worker(store::AttemptEvent event) {
+  auto written = std::make_shared<std::promise<Status>>();
+  std::future<Status> result = written->get_future();
+  loop_->post(
+      [this, written, event = std::move(event)] { written->set_value(journal_now(event)); });
   return result.get();
 }
 
-void Supervisor::warn(const std::string& code, const std::string& reason) {
+void Supervisor::warn(const std::string& code,
+                      const std::string& reason,
+                      const std::string& advice) {
   log::warning(reason);
-  journal({.kind = Kind::warning, .code = code, .reason = reason});
+  journal({.kind = Kind::warning, .code = code, .reason = reason, .advice = advice});
 }
 
 Duration Supervisor::now() const {

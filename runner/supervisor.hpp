@@ -4,10 +4,13 @@
 #include "core/domain/timing.hpp"
 #include "core/scheduler/scheduler.hpp"
 #include "core/store/journal.hpp"
+#include "core/store/origin.hpp"
 #include "runner/checkpointer.hpp"
 #include "runner/event_loop.hpp"
+#include "runner/hazard_look.hpp"
 #include "runner/lease_keeper.hpp"
 #include "runner/start_point.hpp"
+#include "runner/store_patience.hpp"
 #include "runner/tidy.hpp"
 
 #include <atomic>
@@ -25,8 +28,9 @@ constexpr int kNotEnded = 85;
 
 /// One attempt, from the claim to its end. Everything but the workers' tasks runs on the main
 /// thread. The parts: supervisor.cpp (loop, signals, orders), supervisor_start.cpp (engine, launch,
-/// restart), supervisor_checkpoint.cpp (when and what then), supervisor_end.cpp (TERM, ending,
-/// requeue).
+/// restart), supervisor_started.cpp (what follows), supervisor_checkpoint.cpp (when and what then),
+/// supervisor_hazards.cpp,
+/// supervisor_end.cpp (TERM, ending, requeue).
 class Supervisor {
 public:
   Supervisor(Context context, store::Claim claim, Clock& clock);
@@ -77,26 +81,50 @@ private:
   void ask_scheduler();
   void on_allocation(const Result<std::vector<Allocation>>& answer);
   void reload_policy();
-  bool journal(store::AttemptEvent event);
-  bool journal_from_worker(store::AttemptEvent event); ///< waits until it is written
-  void warn(const std::string& code, const std::string& reason);
+  /// Writes it now or, if the storage does not let us, behind those that wait already as soon as it
+  /// does.
+  void journal(store::AttemptEvent event);
+  Status journal_now(store::AttemptEvent event); ///< behind those that wait; or not at all
+  Status write_waiting_events();
+  Status journal_from_worker(store::AttemptEvent event); ///< journal_now, on the main thread
+  void warn(const std::string& code, const std::string& reason, const std::string& advice);
   Duration now() const; ///< since the program was launched or restarted
   std::string node_name() const;
 
   // supervisor_start.cpp
   void start_program();
   Result<std::unique_ptr<engine::Session>> start_on_worker();
+  Result<std::unique_ptr<engine::Session>> try_start();
+  StorePatience patience_of_start();
+  void report(store::AttemptEvent event); ///< from a worker: journal() on the main thread, later
+  Error name_the_cause(const Error& error) const;
   Result<std::unique_ptr<engine::Session>> restart_from(const Manifest& manifest);
+  Result<std::unique_ptr<engine::Session>> restart_from_copy(const Manifest& manifest,
+                                                             const store::Generations& stored,
+                                                             std::optional<GenerationId> own);
+  Status make_tmpdir_ready(const Manifest& manifest);
   Result<std::unique_ptr<engine::Session>> launch_fresh();
   Status choose_engine_for(const Manifest* manifest);
+  /// `folder`: where it begins; empty: in the job's own.
+  engine::LaunchRequest launch_request(const std::string& folder = {}) const;
+  Status empty_later_files(const std::vector<std::string>& globs,
+                           const std::vector<FileLength>& lengths);
+  Status cut_output_to_start();
+
+  // supervisor_fork.cpp
+  Result<std::unique_ptr<engine::Session>> start_from_origin();
+  Status begin_output_as_origin();
+
+  // supervisor_mark.cpp
   Status mark_start(std::optional<GenerationId> from);
+  Status look_for_late_generations();
   tl::unexpected<Error> already_finished(AttemptId by, const ExitStatus& result);
-  engine::LaunchRequest launch_request() const;
+
+  // supervisor_started.cpp
   void on_started(Result<std::unique_ptr<engine::Session>> started);
   void on_start_failed(const Error& error);
   Ending ending_after_failed_start(const Error& error);
   void note_coordinator();
-  Status cut_output_to_start();
 
   // supervisor_checkpoint.cpp
   void consider_checkpoint();
@@ -110,6 +138,18 @@ private:
   void tidy();
   std::vector<EarlierAttempt> attempts_until_now() const;
 
+  // supervisor_hazards.cpp
+  void plan_hazard_looks(const std::vector<Warning>& from_before);
+  LookSetting look_setting() const;
+  void look_for_hazards();
+  void watch_hazards();
+  void tell_warnings(const std::vector<Warning>& found);
+  // supervisor_limits.cpp
+  /// Loop guard, time budget, and the wait after attempts that broke at once. On the engine's
+  /// thread.
+  Status may_try_again(std::int64_t floor);
+  Ending ending_by_policy() const;
+
   // supervisor_end.cpp
   void on_term();
   void consider_term();
@@ -120,6 +160,7 @@ private:
   bool write_end();
   bool decide_result(TimePoint ended_at);
   void clean_up();
+  void leave_node();
   void requeue();
   bool was_requeued() const;
   void take_wait_away();
@@ -137,8 +178,11 @@ private:
   JobSpec spec_;
   Policy policy_;
   std::vector<EarlierAttempt> earlier_;
+  std::vector<Manifest> considered_; ///< that the start was chosen from
   OutputPaths output_;
   Path tmpdir_;
+  Path inside_;               ///< where our srun is, of a batch script
+  bool tmpdir_saved_ = false; ///< nothing is in it that a later attempt could miss
   HostFingerprint host_;
   std::unique_ptr<scheduler::Scheduler> scheduler_;
   std::unique_ptr<LeaseKeeper> lease_;
@@ -151,21 +195,28 @@ private:
   std::unique_ptr<engine::Session> session_;
   std::mutex session_mutex_; ///< for the lease's threads, which freeze its processes
   std::unique_ptr<Checkpointer> checkpointer_;
-  std::optional<GenerationId> started_from_;
+  HazardWatch hazards_;
+  std::vector<Warning> warnings_; ///< that stand, of hazards
+  MonoTime next_hazard_look_{};
+  std::optional<GenerationId> started_from_; ///< of this job; nothing with a fork's origin
+  std::string restarted_from_;               ///< "g3", "j-1 g3"; empty: from the beginning
+  std::optional<store::Origin> origin_;      ///< of a fork, while the copy is there
   std::optional<Error> start_error_;
   std::optional<ExitStatus> finished_before_;
   std::string passed_over_; ///< engines, with reasons
   MonoTime program_started_{};
   Duration run_before_{0};
   RunFacts facts_; ///< what has happened; `now` and what depends on it is filled in by run_facts()
-  std::uint64_t newest_bytes_ = 0;
-  std::set<pid_t> zombies_; ///< seen at the last look; see reap_orphans
+  std::uint64_t started_bytes_ = 0; ///< raw size of `started_from_`
+  std::set<pid_t> zombies_;         ///< seen at the last look; see reap_orphans
   std::optional<InFlight> in_flight_;
   std::atomic<Trigger> trigger_{Trigger::interval};
   std::atomic<bool> checkpoint_wanted_{false}; ///< the tidy worker gives way
   std::atomic<bool> give_up_start_{false};
-  std::atomic<bool> leave_unsealed_{false};  ///< see CheckpointWish
-  std::vector<store::Order> waiting_orders_; ///< came while a checkpoint was written
+  std::atomic<bool> waits_for_store_{false};   ///< the start does; there is no program yet
+  std::vector<store::AttemptEvent> unwritten_; ///< the storage did not let us
+  std::atomic<bool> leave_unsealed_{false};    ///< see CheckpointWish
+  std::vector<store::Order> waiting_orders_;   ///< came during the start or a checkpoint
   std::int64_t next_order_ = 1;
   std::int64_t daemon_epoch_ = 0;
   std::optional<MonoTime> walltime_ends_;
@@ -179,6 +230,7 @@ private:
   std::int64_t memory_kills_before_ = 0;
   std::optional<ExitStatus> root_status_;
   std::atomic<bool> fenced_{false};
+  std::atomic<bool> frozen_{false}; ///< by the lease
   std::optional<Ending> ending_;
   int exit_status_ = kNotEnded;
   bool start_again_ = false;

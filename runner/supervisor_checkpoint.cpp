@@ -11,6 +11,8 @@ using Kind = store::AttemptEventKind;
 
 namespace {
 
+/// A process or a filesystem that hangs must not keep us from trying.
+constexpr std::chrono::milliseconds kLookPatience{2000};
 constexpr int kStalledTries = 2; ///< a store that hangs for a while gets a second one
 
 } // namespace
@@ -32,7 +34,7 @@ void Supervisor::consider_checkpoint() {
     return;
   }
   const auto next = next_checkpoint(policy_, run_facts());
-  if (next && next->at <= now()) {
+  if (next && next->at <= now() && !frozen_) { // with its lease lost it soon runs on, or is fenced
     take_checkpoint(next->trigger, std::nullopt, {}, ending_after(next->trigger));
     return;
   }
@@ -59,7 +61,7 @@ std::optional<Supervisor::Ending> Supervisor::ending_after(Trigger trigger) cons
                   {},
                   {}};
   case Trigger::stop:
-    return Ending{EndReason::stopped, "ran for as long as --stop-after says", false, {}, {}};
+    return ending_by_policy();
   case Trigger::preemption: // announced; we leave before the grace time is over, so nobody else
                             // requeues
     return Ending{EndReason::preempted, "preemption announced", true, {}, {}};
@@ -82,9 +84,14 @@ void Supervisor::take_checkpoint(Trigger trigger,
   in_flight_ = InFlight{std::move(orders), std::move(then_end), now()};
   trigger_ = trigger;
   checkpoint_wanted_ = true; // a compression in the background stops
-  CheckpointWish wish{generation, policy_, run_before_ + now(), newest_bytes_, &leave_unsealed_};
+  CheckpointWish wish{generation, policy_, run_before_ + now(), 0, &leave_unsealed_};
+  look_for_hazards();
   engine_worker_->run(
-      [this, wish = std::move(wish)] { return checkpointer_->take(*session_, wish, trigger_); },
+      [this, wish = std::move(wish)]() mutable {
+        hazards_.wait(kLookPatience); // before the engine changes what is to be seen
+        wish.local_bytes = hazards_.local_bytes();
+        return checkpointer_->take(*session_, wish, trigger_);
+      },
       [this](const CheckpointOutcome& outcome) { on_checkpoint(outcome); });
 }
 
@@ -105,7 +112,7 @@ void Supervisor::on_checkpoint(const CheckpointOutcome& outcome) {
     facts_.costs.slowest_freeze_to_sealed =
         std::max(facts_.costs.slowest_freeze_to_sealed.value_or(Duration{0}),
                  manifest.sealed_at - manifest.frozen_at);
-    newest_bytes_ = manifest.raw_bytes();
+    tmpdir_saved_ = is_saved_whole(manifest, tmpdir_);
     kill_point("checkpoint.sealed");
     for (const std::int64_t order : flight.orders) {
       journal({.kind = Kind::order_done, .generation = outcome.generation, .order = order});

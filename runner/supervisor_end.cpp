@@ -3,8 +3,10 @@
 #include "core/base/kill_point.hpp"
 #include "core/base/log.hpp"
 #include "core/domain/program_end.hpp"
+#include "core/domain/retry.hpp"
 #include "core/store/fate.hpp"
 #include "runner/host.hpp"
+#include "runner/neighbours.hpp"
 #include "runner/start_now.hpp"
 #include "runner/supervisor.hpp"
 
@@ -115,6 +117,12 @@ void Supervisor::on_root_ended(const ExitStatus& status) {
   seen.signal = program ? program->signal : std::nullopt;
   seen.fenced = fenced_;
   seen.out_of_memory = memory_kills() > memory_kills_before_;
+  seen.since_restart = !restarted_from_.empty() ? std::optional(now()) : std::nullopt;
+  if (in_flight_ && engine_->kind() != EngineKind::app) {
+    seen.since_broken_checkpoint = Duration{0};
+  } else if (facts_.failures_in_a_row > 0 && engine_->kind() != EngineKind::app) {
+    seen.since_broken_checkpoint = now() - facts_.last_try_ended.value_or(Duration{0});
+  }
   if (term_seen_) {
     seen.term = term_cause_.value_or(EndReason::interrupted);
   }
@@ -128,7 +136,10 @@ void Supervisor::on_root_ended(const ExitStatus& status) {
   } else if (term_seen_) {
     ending.detail = "the program died after TERM: " + status.describe();
   } else if (program) {
-    ending.detail = "the program was killed: " + program->describe();
+    ending.detail = "the program was killed: " + program->describe() +
+                    (restarted_from_.empty() ? ""
+                                             : ", " + format_duration(now()) +
+                                                   " after its restart from " + restarted_from_);
   } else {
     ending.detail = "the engine broke: " + status.describe();
   }
@@ -140,8 +151,8 @@ bool Supervisor::may_requeue(std::string& why_not) const {
     why_not = "--max-restarts " + std::to_string(policy_.max_restarts) + " is used up";
     return false;
   }
-  if (policy_.total_time && run_before_ + now() >= *policy_.total_time) {
-    why_not = "--total-time " + format_duration(*policy_.total_time) + " is used up";
+  if (budget_used_up(policy_, total_run(earlier_) + (session_ ? now() : Duration{0}))) {
+    why_not = words_of(RunLimit::Kind::total_time, policy_, spec_.id.str());
     return false;
   }
   return true;
@@ -207,6 +218,8 @@ void Supervisor::finish_end() {
   kill_point("end.left");
   if (written && (ending_->program || ending_->reason == EndReason::cancelled)) {
     clean_up();
+  } else if (written) {
+    leave_node();
   }
   if (ending_->requeue && written) {
     requeue();
@@ -216,29 +229,33 @@ void Supervisor::finish_end() {
   }
 }
 
-// The store may hang for a while: until it answers there is no end.
+// The store may hang or be full for a while: until it answers there is no end. A result that cannot
+// be written down is lost, and the work for it done again.
 bool Supervisor::write_end() {
-  constexpr int kTries = 20;
+  constexpr Duration kPause = milliseconds{500};
   const TimePoint ended_at = clock_.now();
+  const MonoTime last_try = clock_.monotonic() + context_.store_patience;
   bool decided = false;
-  for (int tries = 1; tries <= kTries; ++tries) {
-    if (tries > 1) {
-      clock_.sleep_for(milliseconds{500});
+  for (bool first = true; first || clock_.monotonic() < last_try; first = false) {
+    if (!first) {
+      clock_.sleep_for(kPause);
     }
     decided = decided || !ending_->program || decide_result(ended_at);
     if (!decided) {
       continue;
     }
     kill_point("end.decided");
-    store::AttemptEvent event{.kind = Kind::ended, .reason = ending_->detail};
+    store::AttemptEvent event{.at = ended_at, .kind = Kind::ended, .reason = ending_->detail};
     event.end_reason = ending_->reason;
     if (ending_->program) {
       event.exit_code = ending_->program->code;
       event.signal = ending_->program->signal;
       exit_status_ = ending_->program->shell_status();
     }
-    if (journal(event)) {
+    if (const auto written = journal_now(event)) {
       return true;
+    } else {
+      log::error("the end was not written down: " + written.error().message);
     }
   }
   return false;
@@ -284,10 +301,23 @@ void Supervisor::clean_up() {
       std::ignore = generations_.remove_unsealed_images(attempt, true);
     }
   }
-  if (!tmpdir_.empty()) {
+  if (!tmpdir_.empty() && !is_tmpdir_of_others(tmpdir_, folder_.path())) {
     std::ignore = remove_tree(tmpdir_); // no attempt follows
   }
   kill_point("end.cleaned");
+}
+
+// The next attempt may be elsewhere, and has what was here from the generation that it starts from.
+void Supervisor::leave_node() {
+  if (tmpdir_.empty() || is_tmpdir_of_others(tmpdir_, folder_.path())) {
+    return;
+  }
+  if (tmpdir_saved_) {
+    std::ignore = remove_tree(tmpdir_);
+  } else {
+    std::error_code not_empty;
+    std::filesystem::remove(tmpdir_, not_empty);
+  }
 }
 
 void Supervisor::requeue() {

@@ -1,17 +1,17 @@
 // From the claim to a running program: which generation, which engine, launch or restart, and
-// falling back when one turns out bad.
+// falling back when one turns out bad. Invariant: a generation is passed over for what is wrong
+// with it, never for what is wrong with the storage.
 #include "core/base/kill_point.hpp"
 #include "core/base/log.hpp"
 #include "core/base/strings.hpp"
 #include "core/domain/protocol.hpp"
-#include "core/store/coordinator.hpp"
 #include "core/store/fate.hpp"
-#include "core/store/initial_lengths.hpp"
 #include "runner/left_over.hpp"
+#include "runner/local_files.hpp"
+#include "runner/names_aside.hpp"
+#include "runner/neighbours.hpp"
 #include "runner/predecessors.hpp"
 #include "runner/supervisor.hpp"
-
-#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -27,27 +27,84 @@ void Supervisor::start_program() {
 
 // On the engine's thread; events go to the main thread, which writes them in this order.
 Result<std::unique_ptr<engine::Session>> Supervisor::start_on_worker() {
-  const auto report = [this](store::AttemptEvent event) {
-    loop_->post([this, event = std::move(event)] { journal(event); });
-  };
-  const bool free = wait_for_predecessors(
-      context_,
-      claim_.attempt,
-      clock_,
-      [&](std::string why) { report({.kind = Kind::waiting, .reason = std::move(why)}); },
-      [this] { return give_up_start_.load(); });
+  const StorePatience patience = patience_of_start();
+  const auto free = with_patience(patience, [this] {
+    return wait_for_predecessors(
+        context_,
+        claim_.attempt,
+        clock_,
+        [&](std::string why) { report({.kind = Kind::waiting, .reason = std::move(why)}); },
+        [this] { return give_up_start_.load(); });
+  });
   if (!free) {
-    return fail(ErrorClass::failed, "interrupted", "ended while it waited for an earlier attempt");
+    return tl::unexpected<Error>(free.error());
   }
-  earlier_ = read_earlier_attempts(folder_, claim_.attempt);
-  if (const auto why = loop_guard(earlier_)) {
-    return fail(ErrorClass::refused,
-                "loop_guard",
-                *why,
-                "look at `ckpt logs --runner`, then `ckpt restart`");
+  auto session = with_patience(patience, [this] { return try_start(); });
+  while (!session && session.error().code == "late_generation") {
+    session = with_patience(patience, [this] { return try_start(); });
   }
+  waits_for_store_ = false;
+  return session;
+}
+
+void Supervisor::report(store::AttemptEvent event) {
+  event.at = clock_.now();
+  loop_->post([this, event = std::move(event)] { journal(event); });
+}
+
+StorePatience Supervisor::patience_of_start() {
+  return {clock_,
+          context_.store_patience,
+          [this] { return give_up_start_.load(); },
+          [this](const Error& error) {
+            waits_for_store_ = true;
+            log::warning("waiting for the storage: " + error.message);
+            report({.kind = Kind::waiting,
+                    .code = error.code,
+                    .reason = "waiting for the storage, for at most " +
+                              format_duration(context_.store_patience) + ": " + error.message +
+                              (error.advice.empty() ? "" : "; " + error.advice)});
+          }};
+}
+
+// An engine that failed may only have met a full disk. Nobody's tools say so in a way that could be
+// relied on: the storage is asked itself.
+Error Supervisor::name_the_cause(const Error& error) const {
+  constexpr std::size_t kProbe = 64'000;
+  const Path probe = attempt_.path() / "probe";
+  const auto written = write_file_atomically(probe, std::string(kProbe, '\0'));
+  std::ignore = remove_file(probe);
+  if (written || !is_storage_trouble(written.error())) {
+    return error;
+  }
+  Error cause = written.error();
+  cause.message += " (" + error.message + ")";
+  return cause;
+}
+
+// Safe to repeat.
+Result<std::unique_ptr<engine::Session>> Supervisor::try_start() {
+  auto earlier = read_earlier_attempts(folder_, claim_.attempt);
+  if (!earlier) {
+    return tl::unexpected<Error>(earlier.error());
+  }
+  earlier_ = *std::move(earlier);
+  const auto wish = folder_.read_start(claim_.token);
+  if (!wish) {
+    return tl::unexpected<Error>(wish.error());
+  }
+  const store::StartWish start = wish->value_or(store::StartWish{});
+  if (const auto allowed = may_try_again(start.attempt_floor); !allowed) {
+    return tl::unexpected<Error>(allowed.error());
+  }
+  auto origin = spec_.started_from ? store::read_origin(folder_.path())
+                                   : Result<std::optional<store::Origin>>(std::nullopt);
+  if (!origin) {
+    return tl::unexpected<Error>(origin.error());
+  }
+  origin_ = *std::move(origin);
   const auto output = fix_output_paths(context_, spec_);
-  const auto tmpdir = make_stable_tmpdir(context_);
+  const auto tmpdir = make_stable_tmpdir(context_, origin_ ? Path(origin_->tmpdir) : Path{});
   const auto made = make_directories(attempt_.images());
   if (!output || !tmpdir || !made) {
     return tl::unexpected<Error>(!output   ? output.error()
@@ -56,12 +113,15 @@ Result<std::unique_ptr<engine::Session>> Supervisor::start_on_worker() {
   }
   output_ = *output;
   tmpdir_ = *tmpdir;
-
-  const auto wish = folder_.read_start(claim_.token);
-  if (!wish) {
-    return tl::unexpected<Error>(wish.error());
+  if (!spec_.script_name.empty()) {
+    std::error_code error;
+    const auto inside = make_inside_folder(std::filesystem::read_symlink("/proc/self/exe", error));
+    if (!inside) {
+      return tl::unexpected<Error>(inside.error());
+    }
+    inside_ = *inside;
   }
-  const store::StartWish start = wish->value_or(store::StartWish{});
+
   if (const auto finished = finished_attempt(earlier_, start.attempt_floor)) {
     return already_finished(finished->id, *finished->result);
   }
@@ -73,6 +133,7 @@ Result<std::unique_ptr<engine::Session>> Supervisor::start_on_worker() {
   if (!sealed) {
     return tl::unexpected<Error>(sealed.error());
   }
+  considered_ = *sealed;
   const bool wish_is_served =
       std::any_of(earlier_.begin(), earlier_.end(), [&](const EarlierAttempt& attempt) {
         return attempt.program_ran && attempt.id.value > start.attempt_floor;
@@ -94,7 +155,8 @@ Result<std::unique_ptr<engine::Session>> Supervisor::start_on_worker() {
     }
     if (session || session.error().code == "interrupted" || session.error().code == "fenced" ||
         session.error().code == "already_finished" || session.error().code == "node_refused" ||
-        session.error().cls == ErrorClass::unusable) {
+        session.error().code == "late_generation" || session.error().cls == ErrorClass::unusable ||
+        is_storage_trouble(session.error())) {
       return session;
     }
     report({.kind = Kind::restart_failed,
@@ -103,26 +165,22 @@ Result<std::unique_ptr<engine::Session>> Supervisor::start_on_worker() {
             .generation = id});
     start_error_ = session.error();
   }
+  if (spec_.started_from && (origin_ || order.empty())) {
+    return start_from_origin();
+  }
   if (!order.empty()) {
     return fail(ErrorClass::failed,
                 "restart_failed",
                 "no generation could be restarted; the last one: " + start_error_->message,
-                "`ckpt verify` tells which are good; `ckpt logs --runner` has the details");
+                "`ckpt gens` tells which are damaged; `ckpt logs --runner` has the details");
   }
   return launch_fresh();
-}
-
-tl::unexpected<Error> Supervisor::already_finished(AttemptId by, const ExitStatus& result) {
-  finished_before_ = result;
-  return fail(ErrorClass::conflict,
-              "already_finished",
-              "attempt " + by.str() + " has finished the program already: " + result.describe());
 }
 
 Status Supervisor::choose_engine_for(const Manifest* manifest) {
   const engine::EngineConfig config = engine::EngineConfig::from_environment(context_.env);
   const engine::ProgramInfo program =
-      make_program(context_, spec_, policy_, claim_.attempt, tmpdir_);
+      make_program(context_, spec_, policy_, claim_.attempt, tmpdir_, inside_);
   if (manifest != nullptr) {
     engine_ = engine::make_engine(manifest->engine.engine, config);
   } else {
@@ -141,57 +199,13 @@ Status Supervisor::choose_engine_for(const Manifest* manifest) {
   return version ? Status{} : Status(tl::unexpected<Error>(version.error()));
 }
 
-// Rules 3, 4 and 6 of the protocol: older attempts can get no result any more, the mark is on the
-// disk, then everything that may forbid the start is read (again).
-Status Supervisor::mark_start(std::optional<GenerationId> from) {
-  const auto fates = store::supersede_older(folder_, claim_.attempt);
-  if (!fates) {
-    return tl::unexpected<Error>(fates.error());
-  }
-  const auto wish = folder_.read_start(claim_.token);
-  if (!wish) {
-    return tl::unexpected<Error>(wish.error());
-  }
-  const std::int64_t floor = wish->value_or(store::StartWish{}).attempt_floor;
-  for (std::size_t i = 0; i < fates->size(); ++i) {
-    const store::Fate& fate = (*fates)[i];
-    if (fate.kind == store::FateKind::result && static_cast<std::int64_t>(i) >= floor) {
-      return already_finished(AttemptId{static_cast<std::int64_t>(i) + 1},
-                              {fate.exit_code, fate.signal});
-    }
-  }
-  kill_point("start.superseded");
-  const auto marked = journal_from_worker({.kind = Kind::starting,
-                                           .reason = passed_over_,
-                                           .generation = from,
-                                           .engine = engine_->version().value_or(EngineVersion{})});
-  if (!marked) {
-    return fail(ErrorClass::failed, "store_unwritable", "the start could not be written down");
-  }
-  kill_point("start.marked");
-  const auto claims = folder_.read_claims();
-  protocol::StartView view;
-  view.token_revoked = folder_.is_revoked(claim_.token);
-  view.newer_claim = !claims || claims->empty() || claims->back().attempt != claim_.attempt;
-  view.newest = from;
-  view.marked = true;
-  view.marked_from = from;
-  view.since_own_renewal = lease_->since_renewal_began();
-  if (protocol::may_start_program(view, context_.lease) == protocol::StartVerdict::start) {
-    return {};
-  }
-  return fail(ErrorClass::conflict,
-              "fenced",
-              view.token_revoked ? "this submission was called off"
-              : view.newer_claim ? "a newer attempt has claimed this job"
-                                 : "the store was too slow to renew the lease");
-}
-
-engine::LaunchRequest Supervisor::launch_request() const {
+engine::LaunchRequest Supervisor::launch_request(const std::string& folder) const {
   engine::LaunchRequest request;
-  request.program = make_program(context_, spec_, policy_, claim_.attempt, tmpdir_);
+  request.program = make_program(context_, spec_, policy_, claim_.attempt, tmpdir_, inside_);
+  request.program.cwd = folder.empty() ? spec_.cwd : folder;
   request.work_dir = attempt_.path();
   request.images_dir = attempt_.images();
+  request.lasting_dir = folder_.store_root() / "bin";
   request.stdout_path = output_.out.string();
   request.stderr_path = output_.err.string();
   request.umask = spec_.umask;
@@ -203,6 +217,12 @@ engine::LaunchRequest Supervisor::launch_request() const {
 }
 
 Result<std::unique_ptr<engine::Session>> Supervisor::restart_from(const Manifest& manifest) {
+  return restart_from_copy(manifest, generations_, manifest.id);
+}
+
+// `own`: its number, of a generation of this job; a fork's origin has none here.
+Result<std::unique_ptr<engine::Session>> Supervisor::restart_from_copy(
+    const Manifest& manifest, const store::Generations& stored, std::optional<GenerationId> own) {
   if (auto chosen = choose_engine_for(&manifest); !chosen) {
     return tl::unexpected<Error>(chosen.error());
   }
@@ -211,13 +231,13 @@ Result<std::unique_ptr<engine::Session>> Supervisor::restart_from(const Manifest
     return fail(
         ErrorClass::refused, "node_refused", manifest.id.str() + " cannot run here: " + *obstacle);
   }
-  if (auto marked = mark_start(manifest.id); !marked) {
+  if (auto marked = mark_start(own); !marked) {
     return tl::unexpected<Error>(marked.error());
   }
-  const auto images = generations_.materialize(manifest);
+  const auto images = stored.materialize(manifest);
   if (!images) {
-    if (images.error().code == "generation_corrupt") {
-      std::ignore = generations_.mark_corrupt(manifest.id, images.error().message);
+    if (images.error().code == "generation_corrupt" && own) {
+      std::ignore = stored.mark_corrupt(manifest.id, images.error().message);
       loop_->post([this, id = manifest.id, reason = images.error().message] {
         journal({.kind = Kind::corrupt, .reason = reason, .generation = id});
       });
@@ -226,23 +246,44 @@ Result<std::unique_ptr<engine::Session>> Supervisor::restart_from(const Manifest
   }
   kill_point("start.materialized");
   const bool exact = policy_.stdout_on_restart == StdoutOnRestart::exact;
-  if (auto restored = generations_.restore_files(manifest, exact); !restored) {
+  if (auto ready = make_tmpdir_ready(manifest); !ready) {
+    return tl::unexpected<Error>(ready.error());
+  }
+  if (auto restored = stored.restore_files(manifest, exact); !restored) {
     return tl::unexpected<Error>(restored.error());
   }
+  if (exact) {
+    if (auto emptied = empty_later_files(manifest.append_files, manifest.lengths); !emptied) {
+      return tl::unexpected<Error>(emptied.error());
+    }
+  }
+  if (!own) {
+    if (auto begun = begin_output_as_origin(); !begun) {
+      return tl::unexpected<Error>(begun.error());
+    }
+  }
   kill_point("start.restored");
+  const auto aside = NamesAside::take(
+      manifest.engine.engine == EngineKind::dmtcp ? manifest.deleted : std::vector<std::string>{},
+      spec_.id.str());
+  if (!aside) {
+    return tl::unexpected<Error>(aside.error());
+  }
   engine::RestartRequest request;
-  request.launch = launch_request();
+  request.launch = launch_request(manifest.restart_in);
   request.images = *images;
   auto session = engine_->restart(request);
   kill_point("start.restarted");
-  if (session) {
-    started_from_ = manifest.id;
-    run_before_ = manifest.run_before;
-    newest_bytes_ = manifest.raw_bytes();
-    facts_.proven = true;
-    facts_.costs.last_blocked = manifest.blocked;
-    facts_.costs.slowest_freeze_to_sealed = manifest.sealed_at - manifest.frozen_at;
+  if (!session) {
+    return tl::unexpected<Error>(name_the_cause(session.error()));
   }
+  started_from_ = own;
+  restarted_from_ = own ? own->str() : manifest.job.str() + " " + manifest.id.str();
+  run_before_ = own ? manifest.run_before : Duration{0};
+  started_bytes_ = manifest.raw_bytes();
+  facts_.proven = true;
+  facts_.costs.last_blocked = manifest.blocked;
+  facts_.costs.slowest_freeze_to_sealed = manifest.sealed_at - manifest.frozen_at;
   return session;
 }
 
@@ -253,159 +294,22 @@ Result<std::unique_ptr<engine::Session>> Supervisor::launch_fresh() {
   if (auto marked = mark_start(std::nullopt); !marked) {
     return tl::unexpected<Error>(marked.error());
   }
+  tmpdir_saved_ = engine_->kind() != EngineKind::app; // its program may keep itself there
+  if (tmpdir_saved_ && !is_tmpdir_of_others(tmpdir_, folder_.path())) {
+    if (auto emptied = empty_tmpdir(tmpdir_); !emptied) {
+      return tl::unexpected<Error>(emptied.error());
+    }
+  }
   if (auto cut = cut_output_to_start(); !cut) {
     return tl::unexpected<Error>(cut.error());
   }
   kill_point("start.output_cut");
   auto session = engine_->launch(launch_request());
   kill_point("start.launched");
+  if (!session) {
+    return tl::unexpected<Error>(name_the_cause(session.error()));
+  }
   return session;
-}
-
-// From the beginning: the first attempt notes how long the files were and empties the output, as
-// sbatch does; a later one goes back to that.
-Status Supervisor::cut_output_to_start() {
-  const Path note = folder_.path() / "initial.json";
-  store::InitialLengths lengths;
-  if (auto known = store::read_initial_lengths(note)) {
-    lengths = std::move(*known);
-  } else if (known.error().code == "no_such_file") {
-    const bool append = policy_.stdout_on_restart == StdoutOnRestart::append;
-    for (const Path& path : {output_.out, output_.err}) {
-      struct stat info {};
-      const bool there = append && ::stat(path.c_str(), &info) == 0;
-      lengths.push_back({path.string(), there ? static_cast<std::uint64_t>(info.st_size) : 0});
-    }
-    for (const Path& path : expand_globs(policy_.append_files, spec_.cwd)) {
-      lengths.push_back({path.string(), std::filesystem::file_size(path)});
-    }
-    if (auto written = store::write_initial_lengths(note, lengths); !written) {
-      return written;
-    }
-  } else {
-    return tl::unexpected<Error>(known.error());
-  }
-  for (const FileLength& length : lengths) {
-    struct stat info {};
-    if (::stat(length.path.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&
-        static_cast<std::uint64_t>(info.st_size) > length.bytes) {
-      if (auto cut = truncate_file(length.path, length.bytes); !cut) {
-        return cut;
-      }
-    }
-  }
-  // A file of the program's that did not exist at the start was made by an attempt that is being
-  // undone.
-  if (claim_.attempt.value > 1) {
-    for (const Path& path : expand_globs(policy_.append_files, spec_.cwd)) {
-      const bool known = std::any_of(lengths.begin(), lengths.end(), [&](const FileLength& length) {
-        return length.path == path.string();
-      });
-      if (!known) {
-        if (auto cut = truncate_file(path, 0); !cut) {
-          return cut;
-        }
-      }
-    }
-  }
-  return {};
-}
-
-void Supervisor::on_started(Result<std::unique_ptr<engine::Session>> started) {
-  if (!started) {
-    on_start_failed(started.error());
-    return;
-  }
-  {
-    const std::lock_guard lock(session_mutex_);
-    session_ = std::move(*started);
-  }
-  kill_point("start.known");
-  program_started_ = clock_.monotonic();
-  facts_.run_before = run_before_;
-  journal({.kind = started_from_ ? Kind::program_restarted : Kind::program_started,
-           .generation = started_from_,
-           .engine = engine_->version().value_or(EngineVersion{})});
-  note_coordinator();
-  CheckpointSetting setting{folder_,
-                            claim_.attempt,
-                            spec_.cwd,
-                            output_,
-                            engine_->version().value_or(EngineVersion{}),
-                            host_,
-                            started_from_};
-  checkpointer_ =
-      std::make_unique<Checkpointer>(std::move(setting), [this](store::AttemptEvent event) {
-        loop_->post([this, event = std::move(event)] { journal(event); });
-      });
-  if (phase_ == Phase::ending) { // cancelled, fenced or TERM while it started
-    begin_end(*ending_);
-    return;
-  }
-  phase_ = Phase::running;
-  tidy_worker_->run(
-      [folder = folder_, ours = claim_.attempt] {
-        remove_dead_images(folder, ours);
-        return true;
-      },
-      [](bool) {});
-  std::vector<store::Order> waiting = std::exchange(waiting_orders_, {});
-  for (const store::Order& order : waiting) {
-    handle(order);
-  }
-}
-
-// For `ckpt coordinators`: what listens on this node in the user's name.
-void Supervisor::note_coordinator() {
-  if (const auto coordinator = session_->coordinator()) {
-    const auto noted = store::write_coordinator(
-        attempt_, {coordinator->host, coordinator->port, coordinator->pid, coordinator->version});
-    if (!noted) {
-      log::warning(noted.error().message);
-    }
-  }
-}
-
-void Supervisor::on_start_failed(const Error& error) {
-  log::error("not started: " + error.message);
-  if (phase_ == Phase::ending) {
-    finish_end();
-    return;
-  }
-  phase_ = Phase::ending;
-  ending_ = ending_after_failed_start(error);
-  if (ending_->requeue) {
-    journal({.kind = Kind::requeue_intent, .reason = claim_.token.value});
-  }
-  finish_end();
-}
-
-Supervisor::Ending Supervisor::ending_after_failed_start(const Error& error) {
-  Ending ending;
-  ending.detail = error.message;
-  if (finished_before_) {
-    // A requeue came too late to be needed: the result is told again, for Slurm, its dependents,
-    // and a daemon that reads the newest attempt.
-    ending.reason = finished_before_->success() ? EndReason::completed : EndReason::failed;
-    ending.program = finished_before_;
-  } else if (error.code == "fenced") {
-    ending.reason = EndReason::fenced;
-  } else if (error.code == "node_refused") {
-    journal({.kind = Kind::node_refused, .reason = error.message});
-    ending.reason = EndReason::requeued;
-    ending.exclude_node = node_name();
-    std::string why_not;
-    // Of one machine there is no other one.
-    ending.requeue = context_.scheduler == SchedulerKind::slurm && may_requeue(why_not);
-    if (!ending.requeue) {
-      ending.reason = EndReason::restart_failed;
-    }
-    ending.detail += why_not.empty() ? "" : "; " + why_not;
-  } else {
-    const bool restart = start_error_.has_value() || error.code == "restart_failed";
-    ending.reason = restart ? EndReason::restart_failed : EndReason::launch_failed;
-  }
-  return ending;
 }
 
 } // namespace ckpt::runner

@@ -1,5 +1,7 @@
 #include "runner/tidy.hpp"
 
+#include "core/base/log.hpp"
+#include "core/store/origin.hpp"
 #include "core/store/pins.hpp"
 
 #include <algorithm>
@@ -55,7 +57,26 @@ std::vector<store::AttemptEvent> Tidy::prune(const Policy& policy,
       events.push_back({.kind = Kind::pruned, .reason = verdict.reason, .generation = verdict.id});
     }
   }
+  tidy_origin(policy, phase, lineage.size());
   return events;
+}
+
+// A fork's copy of what it started from counts as one of the `keep` until they are its own.
+void Tidy::tidy_origin(const Policy& policy, JobPhase phase, std::size_t sealed) const {
+  const auto origin = store::read_origin(folder_.path());
+  if (!origin || !*origin) {
+    return;
+  }
+  if (phase == JobPhase::succeeded ||
+      sealed >= static_cast<std::size_t>(std::max(policy.keep, 1))) {
+    log::info("what this fork started from is not needed any more");
+    std::ignore = store::remove_origin(folder_.path());
+    return;
+  }
+  const store::Generations copy(store::origin_folder(folder_.path()));
+  if (const auto manifest = copy.read_manifest((*origin)->from.generation)) {
+    std::ignore = copy.drop_materialized(*manifest);
+  }
 }
 
 std::vector<store::AttemptEvent> Tidy::compress(const Policy& policy,

@@ -27,6 +27,8 @@ public:
                                             const std::function<bool()>& give_way);
 
 private:
+  void tidy_origin(const Policy& policy, JobPhase phase, std::size_t sealed) const;
+
   store::JobFolder folder_;
   store::Generations generations_;
   std::set<GenerationId> packed_; ///< one that does not shrink is not tried again and again
