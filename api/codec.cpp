@@ -270,11 +270,17 @@ json to_json(const ProcessView& view) {
 json to_json(const EventView& view) {
   return Writer::encode(view);
 }
+json to_json(const StatsView& view) {
+  return Writer::encode(view);
+}
 json to_json(const StatusView& view) {
   return Writer::encode(view);
 }
 json to_json(const Page<JobView>& page) {
   return Writer::encode(page);
+}
+json to_json(const ArrayView& view) {
+  return Writer::encode(view);
 }
 
 json to_json(const EventPage& page) {
@@ -292,6 +298,8 @@ template json list_to_json(const std::vector<CoordinatorView>&);
 template json list_to_json(const std::vector<ProcessView>&);
 template json list_to_json(const std::vector<EventView>&);
 template json list_to_json(const std::vector<JobView>&);
+template json list_to_json(const std::vector<NodeView>&);
+template json list_to_json(const std::vector<PrunedView>&);
 
 template <class View> Result<View> from_json(const json& in) {
   View view;
@@ -305,15 +313,19 @@ template <class View> Result<View> from_json(const json& in) {
 template Result<GenerationView> from_json(const json&);
 template Result<AttemptView> from_json(const json&);
 template Result<JobView> from_json(const json&);
+template Result<ArrayView> from_json(const json&);
 template Result<CoordinatorView> from_json(const json&);
 template Result<ProcessView> from_json(const json&);
 template Result<EventView> from_json(const json&);
 template Result<StatusView> from_json(const json&);
+template Result<StatsView> from_json(const json&);
 template Result<EventPage> from_json(const json&);
 template Result<Page<JobView>> from_json(const json&);
 template Result<Page<GenerationView>> from_json(const json&);
 template Result<Page<AttemptView>> from_json(const json&);
 template Result<Page<CoordinatorView>> from_json(const json&);
 template Result<Page<ProcessView>> from_json(const json&);
+template Result<Page<NodeView>> from_json(const json&);
+template Result<Page<PrunedView>> from_json(const json&);
 
 } // namespace ckpt::api

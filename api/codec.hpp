@@ -1,6 +1,6 @@
 #pragma once
 
-#include "api/views.hpp"
+#include "api/overview.hpp"
 #include "core/domain/result.hpp"
 
 #include <nlohmann/json_fwd.hpp>
@@ -18,9 +18,11 @@ nlohmann::json to_json(const JobView& view);
 nlohmann::json to_json(const CoordinatorView& view);
 nlohmann::json to_json(const ProcessView& view);
 nlohmann::json to_json(const EventView& view);
+nlohmann::json to_json(const StatsView& view);
 nlohmann::json to_json(const StatusView& view);
 nlohmann::json to_json(const EventPage& page); ///< {"items": […], "next": "17", "last_seq": 17}
 nlohmann::json to_json(const Page<JobView>& page);
+nlohmann::json to_json(const ArrayView& view);
 
 /// A list that always comes whole: {"items": […], "next": null}.
 template <class View> nlohmann::json list_to_json(const std::vector<View>& items);
@@ -31,7 +33,11 @@ template <class View> Result<View> from_json(const nlohmann::json& json);
 /// Bodies of POST. The idempotency key travels as a header, `wait` in the query.
 nlohmann::json to_json(const SubmitRequest& request);
 Result<SubmitRequest> submit_request_from_json(const nlohmann::json& json);
+nlohmann::json to_json(const ArrayRequest& request);
+Result<ArrayRequest> array_request_from_json(const nlohmann::json& json);
 nlohmann::json to_json(const RestartRequest& request);
 Result<RestartRequest> restart_request_from_json(const nlohmann::json& json);
+nlohmann::json to_json(const ForkRequest& request);
+Result<ForkRequest> fork_request_from_json(const nlohmann::json& json);
 
 } // namespace ckpt::api

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "api/views.hpp"
+#include "api/overview.hpp"
 
 #include <concepts>
 #include <type_traits>
@@ -15,6 +15,12 @@ concept Of = std::same_as<std::remove_const_t<V>, T>;
 template <class Archive, Of<GenerationRef> V> void describe(Archive& archive, V& v) {
   archive("job", v.job);
   archive("generation", v.generation);
+}
+
+template <class Archive, Of<ProgressView> V> void describe(Archive& archive, V& v) {
+  archive("what", v.what);
+  archive("done_bytes", v.done_bytes);
+  archive("total_bytes", v.total_bytes);
 }
 
 template <class Archive, Of<GenerationView> V> void describe(Archive& archive, V& v) {
@@ -35,6 +41,8 @@ template <class Archive, Of<GenerationView> V> void describe(Archive& archive, V
   archive("engine_version", v.engine_version);
   archive("host", v.host);
   archive("pinned", v.pinned);
+  archive("verified_at", v.verified_at);
+  archive("progress", v.progress);
 }
 
 template <class Archive, Of<AttemptView> V> void describe(Archive& archive, V& v) {
@@ -67,11 +75,19 @@ template <class Archive, Of<AccountingView> V> void describe(Archive& archive, V
 template <class Archive, Of<WarningView> V> void describe(Archive& archive, V& v) {
   archive("code", v.code);
   archive("message", v.message);
+  archive("advice", v.advice);
+  archive("first_seen", v.first_seen);
+}
+
+template <class Archive, Of<ArrayTaskView> V> void describe(Archive& archive, V& v) {
+  archive("id", v.id);
+  archive("index", v.index);
 }
 
 template <class Archive, Of<JobView> V> void describe(Archive& archive, V& v) {
   archive("id", v.id);
   archive("name", v.name);
+  archive("array", v.array);
   archive("state", v.state);
   archive("reason", v.reason);
   archive("scheduler", v.scheduler);
@@ -84,6 +100,7 @@ template <class Archive, Of<JobView> V> void describe(Archive& archive, V& v) {
   archive("tags", v.tags);
   archive("policy", v.policy);
   archive("argv", v.argv);
+  archive("script_path", v.script_path);
   archive("cwd", v.cwd);
   archive("stdout_path", v.stdout_path);
   archive("stderr_path", v.stderr_path);
@@ -96,6 +113,12 @@ template <class Archive, Of<JobView> V> void describe(Archive& archive, V& v) {
   archive("next_checkpoint_trigger", v.next_checkpoint_trigger);
   archive("accounting", v.accounting);
   archive("warnings", v.warnings);
+}
+
+template <class Archive, Of<ArrayView> V> void describe(Archive& archive, V& v) {
+  archive("id", v.id);
+  archive("tag", v.tag);
+  archive("items", v.items);
 }
 
 template <class Archive, Of<CoordinatorView> V> void describe(Archive& archive, V& v) {
@@ -199,6 +222,54 @@ template <class Archive, class View> void describe(Archive& archive, Page<View>&
 template <class Archive, class View> void describe(Archive& archive, const Page<View>& v) {
   archive("items", v.items);
   archive("next", v.next);
+}
+
+template <class Archive, Of<NodeView> V> void describe(Archive& archive, V& v) {
+  archive("name", v.name);
+  archive("state", v.state);
+  archive("reason", v.reason);
+  archive("partitions", v.partitions);
+  archive("attempts_count", v.attempts_count);
+  archive("refusals_count", v.refusals_count);
+  archive("last_refusal", v.last_refusal);
+  archive("last_seen_at", v.last_seen_at);
+  archive("jobs", v.jobs);
+}
+
+template <class Archive, Of<CheckpointCount> V> void describe(Archive& archive, V& v) {
+  archive("trigger", v.trigger);
+  archive("outcome", v.outcome);
+  archive("count", v.count);
+}
+
+template <class Archive, Of<SecondsSum> V> void describe(Archive& archive, V& v) {
+  archive("count", v.count);
+  archive("sum_seconds", v.sum);
+  archive("max_seconds", v.max);
+}
+
+template <class Archive, Of<TotalsView> V> void describe(Archive& archive, V& v) {
+  archive("run_seconds", v.run);
+  archive("lost_seconds", v.lost);
+  archive("saved_seconds", v.saved);
+  archive("checkpoint_seconds", v.checkpoint);
+  archive("queue_seconds", v.queue);
+}
+
+template <class Archive, Of<StatsView> V> void describe(Archive& archive, V& v) {
+  archive("jobs", v.jobs);
+  archive("checkpoints", v.checkpoints);
+  archive("blocked", v.blocked);
+  archive("raw_bytes", v.raw_bytes);
+  archive("stored_bytes", v.stored_bytes);
+  archive("accounting", v.accounting);
+}
+
+template <class Archive, Of<PrunedView> V> void describe(Archive& archive, V& v) {
+  archive("job", v.job);
+  archive("generation", v.generation);
+  archive("stored_bytes", v.stored_bytes);
+  archive("reason", v.reason);
 }
 
 } // namespace ckpt::api

@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array kGivenByDaemon{"id", "created_at", "started_from"};
+constexpr std::array kGivenByDaemon{"id", "created_at", "started_from", "script_name", "array"};
 constexpr std::array kRequired{"argv", "cwd"};
 
 tl::unexpected<Error> invalid(const std::string& message) {
@@ -43,6 +43,9 @@ json to_json(const SubmitRequest& request) {
   if (request.scheduler) {
     out["scheduler"] = word(*request.scheduler);
   }
+  if (request.script) {
+    out["script"] = bytes_json(*request.script);
+  }
   out["policy"] = ckpt::to_json(request.policy);
   return out;
 }
@@ -64,13 +67,21 @@ Result<SubmitRequest> submit_request_from_json(const json& in) {
   SubmitRequest request;
   json merged = spec_defaults();
   for (const auto& [name, value] : in.items()) {
-    if (name != "policy") {
+    if (name != "policy" && name != "script") {
       merged[name] = value;
     }
   }
   auto spec = job_spec_from_json(merged);
   if (!spec) {
     return tl::unexpected(spec.error());
+  }
+  if (in.contains("script")) {
+    const json holder{{"script", in["script"]}};
+    Fields fields(holder, "submit");
+    request.script = fields.bytes("script");
+    if (auto fine = fields.finish(); !fine) {
+      return tl::unexpected(fine.error());
+    }
   }
   if (in.contains("policy")) {
     auto policy = policy_from_json(in["policy"]);
@@ -89,7 +100,36 @@ Result<SubmitRequest> submit_request_from_json(const json& in) {
   return request;
 }
 
-json to_json(const RestartRequest& request) {
+json to_json(const ArrayRequest& request) {
+  return {{"indexes", request.indexes}, {"job", to_json(request.job)}};
+}
+
+Result<ArrayRequest> array_request_from_json(const json& in) {
+  if (!in.is_object()) {
+    return invalid("the body is not a JSON object");
+  }
+  Fields fields(in, "array");
+  ArrayRequest request;
+  request.indexes = fields.text("indexes");
+  const json* job = fields.raw("job");
+  if (job == nullptr) {
+    fields.reject("job", "is missing");
+  }
+  if (auto fine = fields.finish(); !fine) {
+    return tl::unexpected(fine.error());
+  }
+  auto read = submit_request_from_json(*job);
+  if (!read) {
+    return tl::unexpected(read.error());
+  }
+  request.job = *std::move(read);
+  return request;
+}
+
+namespace {
+
+/// What restart and fork have in common.
+template <class Request> json ways_to_json(const Request& request) {
   json out = json::object();
   if (request.generation) {
     out["generation"] = request.generation->str();
@@ -110,12 +150,7 @@ json to_json(const RestartRequest& request) {
   return out;
 }
 
-Result<RestartRequest> restart_request_from_json(const json& in) {
-  if (!in.is_object()) {
-    return invalid("the body is not a JSON object");
-  }
-  RestartRequest request;
-  Fields fields(in, "restart");
+template <class Request> Status read_ways(Fields& fields, const char* what, Request& request) {
   if (const auto text = fields.optional_text("generation")) {
     request.generation = GenerationId::parse(*text);
     if (!request.generation) {
@@ -128,10 +163,10 @@ Result<RestartRequest> restart_request_from_json(const json& in) {
     } else {
       for (const json& arg : *args) {
         const json holder{{"sbatch_args", arg}};
-        Fields one(holder, "restart");
+        Fields one(holder, what);
         request.sbatch_args.push_back(one.bytes("sbatch_args"));
         if (auto fine = one.finish(); !fine) {
-          return tl::unexpected(fine.error());
+          return fine;
         }
       }
     }
@@ -144,6 +179,60 @@ Result<RestartRequest> restart_request_from_json(const json& in) {
     }
     request.policy_patch = dump_json(*patch);
   }
+  return {};
+}
+
+} // namespace
+
+json to_json(const RestartRequest& request) {
+  return ways_to_json(request);
+}
+
+Result<RestartRequest> restart_request_from_json(const json& in) {
+  if (!in.is_object()) {
+    return invalid("the body is not a JSON object");
+  }
+  RestartRequest request;
+  Fields fields(in, "restart");
+  if (auto read = read_ways(fields, "restart", request); !read) {
+    return tl::unexpected(read.error());
+  }
+  if (auto fine = fields.finish(); !fine) {
+    return tl::unexpected(fine.error());
+  }
+  return request;
+}
+
+json to_json(const ForkRequest& request) {
+  json out = ways_to_json(request);
+  if (!request.name.empty()) {
+    out["name"] = bytes_json(request.name);
+  }
+  if (!request.stdout_path.empty()) {
+    out["stdout_path"] = bytes_json(request.stdout_path);
+  }
+  if (!request.stderr_path.empty()) {
+    out["stderr_path"] = bytes_json(request.stderr_path);
+  }
+  if (request.share_files) {
+    out["share_files"] = true;
+  }
+  return out;
+}
+
+Result<ForkRequest> fork_request_from_json(const json& in) {
+  if (!in.is_object()) {
+    return invalid("the body is not a JSON object");
+  }
+  ForkRequest request;
+  Fields fields(in, "fork");
+  if (auto read = read_ways(fields, "fork", request); !read) {
+    return tl::unexpected(read.error());
+  }
+  request.name = fields.bytes_or("name", "");
+  request.stdout_path = fields.bytes_or("stdout_path", "");
+  request.stderr_path = fields.bytes_or("stderr_path", "");
+  request.share_files = fields.boolean_or("share_files", false);
   if (auto fine = fields.finish(); !fine) {
     return tl::unexpected(fine.error());
   }

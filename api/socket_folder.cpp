@@ -24,7 +24,14 @@ std::string short_hash(const std::string& text) {
 bool is_folder_of_ours(const std::string& path) {
   struct stat info {};
   return !path.empty() && path.front() == '/' && stat(path.c_str(), &info) == 0 &&
-         S_ISDIR(info.st_mode) && info.st_uid == geteuid();
+         S_ISDIR(info.st_mode) && info.st_uid == geteuid() && (info.st_mode & 022U) == 0;
+}
+
+tl::unexpected<Error> exposed(const Path& folder) {
+  return fail(ErrorClass::refused,
+              "socket_folder_exposed",
+              folder.string() + " is not a folder of yours that only you can write to",
+              "Set api.socket in the configuration to a file in a folder of your own.");
 }
 
 } // namespace
@@ -33,19 +40,23 @@ Status prepare_socket_folder(const Path& folder) {
   if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
     return tl::unexpected(errno_error(errno, "make the socket's folder", folder));
   }
+  if (auto ours = check_socket_folder(folder); !ours) {
+    return ours;
+  }
+  // A umask can have taken bits away, and an older folder may be readable by others.
+  if (chmod(folder.c_str(), 0700) != 0) {
+    return tl::unexpected(errno_error(errno, "set the mode of", folder));
+  }
+  return {};
+}
+
+Status check_socket_folder(const Path& folder) {
   struct stat info {};
   if (lstat(folder.c_str(), &info) != 0) {
     return tl::unexpected(errno_error(errno, "look at the socket's folder", folder));
   }
   if (!S_ISDIR(info.st_mode) || info.st_uid != geteuid() || (info.st_mode & 022U) != 0) {
-    return fail(ErrorClass::refused,
-                "socket_folder_exposed",
-                folder.string() + " is not a folder of yours that only you can write to",
-                "Set api.socket in the configuration to a file in a folder of your own.");
-  }
-  // A umask can have taken bits away, and an older folder may be readable by others.
-  if ((info.st_mode & 0777U) != 0700 && chmod(folder.c_str(), 0700) != 0) {
-    return tl::unexpected(errno_error(errno, "set the mode of", folder));
+    return exposed(folder);
   }
   return {};
 }

@@ -16,6 +16,14 @@
 
 namespace ckpt::api {
 
+/// How far a generation that is written or verified has come.
+struct ProgressView {
+  std::string what; ///< "writing", "verifying"
+  std::uint64_t done_bytes = 0;
+  std::optional<std::uint64_t> total_bytes; ///< an estimate while it is written
+  bool operator==(const ProgressView&) const = default;
+};
+
 /// A checkpoint of a job. `latest_generation` of a job and the items of `…/generations`.
 struct GenerationView {
   GenerationId id;
@@ -35,6 +43,8 @@ struct GenerationView {
   std::string engine_version;
   std::string host; ///< that it was written on
   bool pinned = false;
+  std::optional<TimePoint> verified_at; ///< its bytes were read again and were good
+  std::optional<ProgressView> progress; ///< nothing: it is not at work
   bool operator==(const GenerationView&) const = default;
 };
 
@@ -73,12 +83,22 @@ struct AccountingView {
 struct WarningView {
   std::string code; ///< stable word: "outside_sockets", "gpu", "uncovered_files"
   std::string message;
+  std::string advice; ///< what to do about it; may be empty
+  std::optional<TimePoint> first_seen;
   bool operator==(const WarningView&) const = default;
+};
+
+/// Which task of a job array a job is.
+struct ArrayTaskView {
+  JobId id; ///< of the array: the job of its first task
+  std::int64_t index = 0;
+  bool operator==(const ArrayTaskView&) const = default;
 };
 
 struct JobView {
   JobId id;
   std::string name;
+  std::optional<ArrayTaskView> array; ///< nothing: of none
   JobState state = JobState::queued;
   std::string reason; ///< why it is in that state, when there is something to say
   SchedulerKind scheduler = SchedulerKind::local;
@@ -91,6 +111,7 @@ struct JobView {
   std::map<std::string, std::string> tags;
   Policy policy;
   std::vector<std::string> argv;
+  std::string script_path; ///< of the kept copy of its batch script; empty: there is none
   std::string cwd;
   std::string stdout_path; ///< absolute, resolved; empty while it is not known yet
   std::string stderr_path; ///< may equal stdout_path
@@ -219,10 +240,28 @@ template <class View> struct Page {
 /// `started_from`, and `policy`; only `argv` and `cwd` are required.
 struct SubmitRequest {
   JobSpec spec; ///< `id`, `created_at` and `scheduler` are not set: the daemon gives them
+  /// The text of a batch script: the daemon keeps a copy in the job's folder, and puts interpreter
+  /// and copy in the place of `argv[0]`, which is what the script is called.
+  std::optional<std::string> script;
   std::optional<SchedulerKind> scheduler; ///< nothing: the daemon's own
   Policy policy;
   std::string idempotency_key; ///< of every POST: the header `Idempotency-Key`; empty: none
   bool operator==(const SubmitRequest&) const = default;
+};
+
+/// POST /v1/arrays: what each task is, and which there are to be.
+struct ArrayRequest {
+  SubmitRequest job;
+  std::string indexes; ///< as for sbatch: "1-200%10"
+  bool operator==(const ArrayRequest&) const = default;
+};
+
+/// The answer: a job array, by its tasks.
+struct ArrayView {
+  JobId id;                               ///< of the first task's job
+  std::map<std::string, std::string> tag; ///< that selects all of them
+  std::vector<JobView> items;             ///< by index
+  bool operator==(const ArrayView&) const = default;
 };
 
 struct JobFilter {
@@ -234,8 +273,9 @@ struct JobFilter {
 };
 
 struct CheckpointRequest {
-  Duration wait{0}; ///< until sealed; 0: return at once
-  std::string idempotency_key;
+  Duration wait{0};                  ///< until sealed; 0: return at once
+  Trigger trigger = Trigger::manual; ///< or `program`: the program itself asks
+  std::string idempotency_key{};
 };
 
 struct StopRequest {
@@ -253,6 +293,19 @@ struct RestartRequest {
   std::vector<std::string> sbatch_args;   ///< behind those of the submit, so they win
   std::optional<Duration> time_limit;     ///< nothing: as before
   std::string policy_patch; ///< JSON object for patch_policy, its form is checked; empty: none
+  std::string idempotency_key;
+};
+
+/// POST …/fork: a new job that starts from a generation of this one.
+struct ForkRequest {
+  std::optional<GenerationId> generation; ///< nothing: the newest good one
+  std::string name;                       ///< empty: the origin's, or one like it
+  std::vector<std::string> sbatch_args;   ///< behind those of the origin
+  std::optional<Duration> time_limit;     ///< nothing: the origin's
+  std::string stdout_path;  ///< empty: the origin's pattern, if that gives another file
+  std::string stderr_path;  ///< likewise
+  bool share_files = false; ///< files that the origin's program writes may be cut back and written
+  std::string policy_patch; ///< on top of the origin's policy
   std::string idempotency_key;
 };
 

@@ -1,7 +1,7 @@
 #include "api/server/handlers.hpp"
 
-#include "api/codec.hpp"
-#include "api/server/query.hpp"
+#include "api/server/description.hpp"
+#include "api/server/replying.hpp"
 #include "core/json/json.hpp"
 
 #include <nlohmann/json.hpp>
@@ -12,69 +12,6 @@ namespace ckpt::api {
 namespace {
 
 constexpr int kMaxItems = 1000;
-
-template <class View> Result<Reply> reply_with(const Result<View>& view, int status = 200) {
-  if (!view) {
-    return tl::unexpected(view.error());
-  }
-  return Reply{.status = status, .body = dump_json(to_json(*view)), .headers = {}};
-}
-
-template <class View> Result<Reply> reply_with_list(const Result<std::vector<View>>& items) {
-  if (!items) {
-    return tl::unexpected(items.error());
-  }
-  return Reply{.body = dump_json(list_to_json(*items)), .headers = {}};
-}
-
-const std::string& selector(const Call& call) {
-  return call.path_values.front();
-}
-
-Status no_parameters(const Call& call) {
-  return Query(call).finish();
-}
-
-/// For actions whose body has no fields (yet): nothing, or an empty object.
-Status no_fields(const Call& call) {
-  if (call.body.empty()) {
-    return {};
-  }
-  const auto json = parse_json(call.body);
-  if (!json) {
-    return tl::unexpected(json.error());
-  }
-  if (!json->is_object() || !json->empty()) {
-    return fail(ErrorClass::usage,
-                "invalid_field",
-                "this request takes no fields in its body",
-                "Send no body, or {}.");
-  }
-  return {};
-}
-
-/// Reads `wait` and refuses all else.
-Result<Duration> only_wait(const Call& call) {
-  Query query(call);
-  const Duration wait = query.wait();
-  if (auto fine = query.finish(); !fine) {
-    return tl::unexpected(fine.error());
-  }
-  if (auto fine = no_fields(call); !fine) {
-    return tl::unexpected(fine.error());
-  }
-  return wait;
-}
-
-Result<GenerationId> generation_id(const std::string& text) {
-  if (const auto id = GenerationId::parse(text)) {
-    return *id;
-  }
-  return fail(ErrorClass::usage,
-              "invalid_generation",
-              "'" + text + "' is no generation",
-              "Generations are written g1, g2, …");
-}
 
 } // namespace
 
@@ -143,6 +80,22 @@ Result<Reply> handle_submit(UseCases& use_cases, const Call& call) {
     reply->headers.emplace("Location", "/v1/jobs/" + job->id.str());
   }
   return reply;
+}
+
+Result<Reply> handle_submit_array(UseCases& use_cases, const Call& call) {
+  if (auto fine = no_parameters(call); !fine) {
+    return tl::unexpected(fine.error());
+  }
+  const auto json = parse_json(call.body);
+  if (!json) {
+    return tl::unexpected(json.error());
+  }
+  auto request = array_request_from_json(*json);
+  if (!request) {
+    return tl::unexpected(request.error());
+  }
+  request->job.idempotency_key = call.idempotency_key;
+  return reply_with(use_cases.submit_array(*request), 201);
 }
 
 Result<Reply> handle_get_job(UseCases& use_cases, const Call& call) {
@@ -214,12 +167,19 @@ Result<Reply> handle_output(UseCases& use_cases, const Call& call) {
 }
 
 Result<Reply> handle_checkpoint(UseCases& use_cases, const Call& call) {
-  const auto wait = only_wait(call);
-  if (!wait) {
-    return tl::unexpected(wait.error());
+  Query query(call);
+  CheckpointRequest request;
+  request.wait = query.wait();
+  request.trigger = query.word_of<Trigger>("trigger").value_or(request.trigger);
+  if (request.trigger != Trigger::manual && request.trigger != Trigger::program) {
+    query.reject("trigger", "who asks here is a person (manual) or the program itself (program)");
   }
-  const auto generation =
-      use_cases.checkpoint(selector(call), CheckpointRequest{*wait, call.idempotency_key});
+  request.idempotency_key = call.idempotency_key;
+  const auto fine = query.finish() ? no_fields(call) : query.finish();
+  if (!fine) {
+    return tl::unexpected(fine.error());
+  }
+  const auto generation = use_cases.checkpoint(selector(call), request);
   if (!generation) {
     return tl::unexpected(generation.error());
   }
@@ -254,6 +214,27 @@ Result<Reply> handle_restart(UseCases& use_cases, const Call& call) {
   return reply_with(use_cases.restart(selector(call), *request));
 }
 
+Result<Reply> handle_fork(UseCases& use_cases, const Call& call) {
+  if (auto fine = no_parameters(call); !fine) {
+    return tl::unexpected(fine.error());
+  }
+  const auto json = parse_json(call.body.empty() ? "{}" : call.body);
+  if (!json) {
+    return tl::unexpected(json.error());
+  }
+  auto request = fork_request_from_json(*json);
+  if (!request) {
+    return tl::unexpected(request.error());
+  }
+  request->idempotency_key = call.idempotency_key;
+  const auto job = use_cases.fork(selector(call), *request);
+  auto reply = reply_with(job, 201);
+  if (reply) {
+    reply->headers.emplace("Location", "/v1/jobs/" + job->id.str());
+  }
+  return reply;
+}
+
 Result<Reply> handle_cancel(UseCases& use_cases, const Call& call) {
   const auto wait = only_wait(call);
   if (!wait) {
@@ -283,6 +264,14 @@ Result<Reply> handle_events(UseCases& use_cases, const Call& call) {
     return tl::unexpected(fine.error());
   }
   return reply_with(use_cases.events(filter));
+}
+
+Result<Reply> handle_description(UseCases& /*use_cases*/, const Call& call) {
+  if (auto fine = no_parameters(call); !fine) {
+    return tl::unexpected(fine.error());
+  }
+  return Reply{
+      .content_type = "application/yaml", .body = std::string(description()), .headers = {}};
 }
 
 } // namespace ckpt::api

@@ -14,6 +14,7 @@ public:
     int port = 0;      ///< 0: the kernel's choice
     std::string token; ///< empty: none is asked for
     ServerLimits limits;
+    ServerCounts* counts; ///< not nullptr; outlives the listener
   };
 
   Listener(Config config, UseCases& use_cases);

@@ -9,26 +9,31 @@
 
 namespace ckpt::api {
 
-/// A pool whose queue has an end: what comes beyond it is turned away by the accepting thread.
-inline thread_local bool turned_away = false;
+/// What the library wants done with a new connection is done at once, by the thread that accepts:
+/// it only shows the connection into the waiting room.
+class AtOnce : public httplib::TaskQueue {
+public:
+  void enqueue(std::function<void()> task) override { task(); }
+  void shutdown() override {}
+};
 
-class BoundedPool : public httplib::TaskQueue {
+/// A pool whose queue has an end.
+class BoundedPool {
 public:
   BoundedPool(std::size_t threads, std::size_t limit) : pool_(threads), limit_(limit) {}
-  void enqueue(std::function<void()> task) override {
+  /// False: there is no room, and the task is dropped.
+  bool enqueue(std::function<void()> task) {
     if (pending_.load() >= limit_) {
-      turned_away = true;
-      task();
-      turned_away = false;
-      return;
+      return false;
     }
     ++pending_;
     pool_.enqueue([this, task = std::move(task)] {
       task();
       --pending_;
     });
+    return true;
   }
-  void shutdown() override { pool_.shutdown(); }
+  void shutdown() { pool_.shutdown(); } ///< after what waits in it
 
 private:
   httplib::ThreadPool pool_;

@@ -39,6 +39,7 @@ struct Route {
   /// wait.
   bool may_wait = false;
   bool needs_token = true; ///< over TCP
+  bool streams = false;    ///< as server-sent events to who accepts text/event-stream
 };
 
 const std::vector<Route>& routes();

@@ -57,6 +57,7 @@ Status clear_socket_path(const Path& path) {
 } // namespace
 
 struct ApiServer::Impl {
+  ServerCounts counts; // outlives the listeners
   Path socket_path;
   std::unique_ptr<Listener> local;
   std::unique_ptr<Listener> tcp;
@@ -75,7 +76,7 @@ Status ApiServer::start(const ServerConfig& config, UseCases& use_cases) {
   }
   impl_->socket_path = config.socket_path;
   impl_->local = std::make_unique<Listener>(
-      Listener::Config{config.socket_path, 0, {}, config.limits}, use_cases);
+      Listener::Config{config.socket_path, 0, {}, config.limits, &impl_->counts}, use_cases);
   if (auto started = impl_->local->start(); !started) {
     stop();
     return started;
@@ -92,7 +93,8 @@ Status ApiServer::start(const ServerConfig& config, UseCases& use_cases) {
     return fail(ErrorClass::usage, "no_token", "TCP without a token is not offered");
   }
   impl_->tcp = std::make_unique<Listener>(
-      Listener::Config{{}, config.tcp.port, config.token, config.limits}, use_cases);
+      Listener::Config{{}, config.tcp.port, config.token, config.limits, &impl_->counts},
+      use_cases);
   if (auto started = impl_->tcp->start(); !started) {
     stop();
     return started;
@@ -114,6 +116,10 @@ void ApiServer::stop() {
 std::optional<std::string> ApiServer::tcp_address() const {
   return impl_->tcp ? std::optional("127.0.0.1:" + std::to_string(impl_->tcp->port()))
                     : std::nullopt;
+}
+
+const ServerCounts& ApiServer::counts() const {
+  return impl_->counts;
 }
 
 bool ApiServer::socket_present() const {

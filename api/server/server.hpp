@@ -4,6 +4,7 @@
 #include "api/server/use_cases.hpp"
 #include "core/domain/result.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -27,7 +28,15 @@ struct ServerLimits {
   std::size_t threads = 16;         ///< connections served at the same time, of each listener
   std::size_t waiting_requests = 8; ///< of those, at most this many long polls
   std::size_t queued_connections = 64;
-  Duration max_wait = seconds{60}; ///< a longer `wait` is cut to this
+  std::size_t waiting_connections = 256;  ///< whose request has not come yet; the eldest goes first
+  Duration header_patience = seconds{10}; ///< idle and slow clients are let go after this
+  Duration max_wait = seconds{60};        ///< a longer `wait` is cut to this
+};
+
+/// What is open now.
+struct ServerCounts {
+  std::atomic<std::size_t> connections{0}; ///< streams included
+  std::atomic<std::size_t> streams{0};     ///< of server-sent events
 };
 
 struct ServerConfig {
@@ -57,6 +66,8 @@ public:
 
   /// "127.0.0.1:41234", or nothing when TCP is off. For endpoint.json.
   std::optional<std::string> tcp_address() const;
+
+  const ServerCounts& counts() const; ///< any thread, also while it starts and stops
 
   /// The socket is still there under its name (logout can delete $XDG_RUNTIME_DIR): if not, stop()
   /// and start() again.

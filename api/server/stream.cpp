@@ -10,17 +10,22 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr seconds kHeaderPatience{10};
+constexpr seconds kHeaderPatience{10}; // they are here already, as a rule
 constexpr seconds kBodyPatience{60};
 constexpr seconds kWritePatience{30};
 constexpr milliseconds kLingerPatience{300};
+constexpr std::size_t kBuffer = 4096;
 constexpr std::size_t kLingerBytes = std::size_t{16} << 20U;
 
 } // namespace
 
-LimitedStream::LimitedStream(int fd, std::size_t header_bytes)
+LimitedStream::LimitedStream(int fd,
+                             std::size_t header_bytes,
+                             std::string received,
+                             bool more_comes)
     : fd_(fd), header_bytes_left_(header_bytes),
-      read_deadline_(SteadyClock::now() + kHeaderPatience) {}
+      read_deadline_(SteadyClock::now() + kHeaderPatience), buffer_(std::move(received)),
+      more_comes_(more_comes) {}
 
 bool LimitedStream::wait_for(short events, SteadyClock::time_point deadline) const {
   for (;;) {
@@ -41,7 +46,7 @@ bool LimitedStream::wait_for(short events, SteadyClock::time_point deadline) con
 }
 
 bool LimitedStream::is_readable() const {
-  return begin_ < end_ || wait_for(POLLIN, read_deadline_);
+  return begin_ < buffer_.size() || wait_for(POLLIN, read_deadline_);
 }
 
 bool LimitedStream::is_writable() const {
@@ -49,15 +54,16 @@ bool LimitedStream::is_writable() const {
 }
 
 bool LimitedStream::fill() {
-  if (!wait_for(POLLIN, read_deadline_)) {
+  if (!more_comes_ || !wait_for(POLLIN, read_deadline_)) {
     return false;
   }
+  buffer_.resize(kBuffer);
   ssize_t got = -1;
   do {
     got = recv(fd_, buffer_.data(), buffer_.size(), 0);
   } while (got < 0 && errno == EINTR);
   begin_ = 0;
-  end_ = got > 0 ? static_cast<std::size_t>(got) : 0;
+  buffer_.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
   return got > 0;
 }
 
@@ -77,11 +83,11 @@ ssize_t LimitedStream::read(char* ptr, std::size_t size) {
   if (size == 0) {
     return 0;
   }
-  if (begin_ == end_ && !fill()) {
+  if (begin_ == buffer_.size() && !fill()) {
     return -1;
   }
   if (!in_headers_) {
-    const std::size_t count = std::min(size, end_ - begin_);
+    const std::size_t count = std::min(size, buffer_.size() - begin_);
     std::copy_n(buffer_.data() + begin_, count, ptr);
     begin_ += count;
     return static_cast<ssize_t>(count);
@@ -124,6 +130,7 @@ void LimitedStream::get_local_ip_and_port(std::string& ip, int& port) const {
 void LimitedStream::linger() {
   shutdown(fd_, SHUT_WR);
   const auto deadline = SteadyClock::now() + kLingerPatience;
+  buffer_.resize(kBuffer);
   for (std::size_t seen = 0; seen < kLingerBytes && wait_for(POLLIN, deadline);) {
     const ssize_t got = recv(fd_, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
     if (got <= 0) {

@@ -4,7 +4,7 @@
 
 #include <httplib.h>
 
-#include <array>
+#include <string>
 
 namespace ckpt::api {
 
@@ -12,7 +12,9 @@ namespace ckpt::api {
 /// block, time of the body, time of the answer. One thread; the descriptor stays the caller's.
 class LimitedStream : public httplib::Stream {
 public:
-  LimitedStream(int fd, std::size_t header_bytes);
+  /// `received`: what has come already. `more_comes`: false when nothing else is to be waited for
+  /// until the headers end, because they never will.
+  LimitedStream(int fd, std::size_t header_bytes, std::string received, bool more_comes);
 
   bool is_readable() const override;
   bool is_writable() const override;
@@ -38,9 +40,9 @@ private:
   bool line_is_empty_ = false;
   bool headers_too_large_ = false;
   std::chrono::steady_clock::time_point read_deadline_;
-  std::array<char, 4096> buffer_{};
+  std::string buffer_;
   std::size_t begin_ = 0;
-  std::size_t end_ = 0;
+  bool more_comes_;
 };
 
 } // namespace ckpt::api

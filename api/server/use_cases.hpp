@@ -1,6 +1,6 @@
 #pragma once
 
-#include "api/views.hpp"
+#include "api/overview.hpp"
 #include "core/domain/result.hpp"
 
 namespace ckpt::api {
@@ -23,6 +23,8 @@ public:
 
   /// The job is durable when this returns; whether the scheduler took it shows in its events.
   virtual Result<JobView> submit(const SubmitRequest& request) = 0;
+  /// All of its tasks are durable when this returns, or none is there.
+  virtual Result<ArrayView> submit_array(const ArrayRequest& request) = 0;
   virtual Result<Page<JobView>> list_jobs(const JobFilter& filter) = 0;
   virtual Result<JobView> get_job(const std::string& selector) = 0;
 
@@ -40,11 +42,36 @@ public:
   virtual Result<JobView> stop(const std::string& selector, const StopRequest& request) = 0;
   virtual Result<JobView> restart(const std::string& selector, const RestartRequest& request) = 0;
   virtual Result<JobView> cancel(const std::string& selector, const CancelRequest& request) = 0;
+  /// No further attempt is started, and one that waits is held back; what runs goes on.
+  virtual Result<JobView> hold(const std::string& selector, const ActionRequest& request) = 0;
+  virtual Result<JobView> release(const std::string& selector, const ActionRequest& request) = 0;
+  /// Checkpoint, leave the allocation, and go on in another one.
+  virtual Result<JobView> requeue(const std::string& selector, const ActionRequest& request) = 0;
+  /// The runner of a job that runs takes it up within seconds.
+  virtual Result<JobView> change_policy(const std::string& selector,
+                                        const PolicyRequest& request) = 0;
+  /// Of a job that is over: its folder and its place in the lists. Its id is not used again.
+  virtual Status remove_job(const std::string& selector) = 0;
+
+  virtual Result<GenerationView> pin(const std::string& selector, GenerationId id, bool pinned) = 0;
+  /// Reads every byte again; with `progress` when that was not done within `wait`.
+  virtual Result<GenerationView>
+  verify(const std::string& selector, GenerationId id, Duration wait) = 0;
+  virtual Result<GenerationView> remove_generation(const std::string& selector,
+                                                   GenerationId id) = 0;
+  /// What retention removes now of jobs that nothing runs of; a runner does so for its own.
+  virtual Result<std::vector<PrunedView>> prune(const PruneRequest& request) = 0;
+
+  virtual Result<std::vector<NodeView>> nodes() = 0;
+  virtual Result<StatsView> stats() = 0;
+  virtual Result<std::string> metrics() = 0; ///< Prometheus' text format
 
   /// Ascending by seq, those after `filter.after`; waits for the first one if there is none.
   virtual Result<EventPage> events(const EventFilter& filter) = 0;
   /// No file yet is an empty chunk, not an error.
   virtual Result<OutputChunk> output(const std::string& selector, const OutputRequest& request) = 0;
+  /// A new job that starts from a generation of this one, which is left as it is.
+  virtual Result<JobView> fork(const std::string& selector, const ForkRequest& request) = 0;
 };
 
 } // namespace ckpt::api

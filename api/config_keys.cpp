@@ -1,0 +1,211 @@
+#include "api/config_keys.hpp"
+
+#include <array>
+
+// docs/configuration.md has the same table: `scripts/check-docs --write` writes it.
+
+namespace ckpt::api {
+namespace {
+
+using Kind = ConfigKey::Kind;
+
+constexpr std::array kKeys{
+    ConfigKey{"store.path",
+              Kind::path,
+              "",
+              "CKPTD_STORE",
+              "$SCRATCH/ckptd, else $WORK/ckptd, else in the state folder",
+              "where jobs and generations lie; for Slurm on a shared filesystem; for one daemon "
+              "alone. A job keeps the path it was made with"},
+    ConfigKey{"scheduler.kind",
+              Kind::scheduler,
+              "auto",
+              "CKPTD_SCHEDULER",
+              "",
+              "`slurm`, `local`, or `auto`: Slurm where `sbatch` is found. `ckpt run` needs "
+              "nothing here"},
+    ConfigKey{"api.socket",
+              Kind::path,
+              "",
+              nullptr,
+              "in a folder of its own",
+              "path of the socket; its folder must be yours alone"},
+    ConfigKey{"api.tcp",
+              Kind::text,
+              "auto",
+              nullptr,
+              "",
+              "`auto` (a free port of 127.0.0.1), a port number, or `off`"},
+    ConfigKey{"engine.dmtcp.root",
+              Kind::path,
+              "",
+              "CKPT_DMTCP_ROOT",
+              "from PATH",
+              "prefix of a DMTCP installation, as compute nodes see it"},
+    ConfigKey{"engine.criu.path",
+              Kind::path,
+              "",
+              "CKPT_CRIU",
+              "from PATH",
+              "the `criu` executable, as compute nodes see it"},
+    ConfigKey{"daemon.autostart",
+              Kind::text,
+              "true",
+              "CKPTD_AUTOSTART",
+              "",
+              "whether `ckpt` starts the daemon when a command needs it; `false` or `0`: never"},
+    ConfigKey{"daemon.idle_exit",
+              Kind::duration,
+              "30m",
+              nullptr,
+              "",
+              "ends a daemon without unfinished allocations after this; `0s`: never. Not under "
+              "systemd"},
+    ConfigKey{"daemon.log_level",
+              Kind::level,
+              "info",
+              nullptr,
+              "",
+              "`debug`, `info`, `warning`, `error`"},
+    ConfigKey{"poll.journal",
+              Kind::duration,
+              "1s",
+              nullptr,
+              "",
+              "how often the daemon reads on in the runners' journals"},
+    ConfigKey{"poll.lease",
+              Kind::duration,
+              "15s",
+              nullptr,
+              "",
+              "how often it looks at the leases of running attempts"},
+    ConfigKey{"poll.pending",
+              Kind::duration,
+              "",
+              nullptr,
+              "60s, local 2s",
+              "how often Slurm is asked while something is pending; grows up to `poll.running`"},
+    ConfigKey{"poll.running",
+              Kind::duration,
+              "",
+              nullptr,
+              "5m, local 10s",
+              "how often Slurm is asked while all is well. One query for all jobs"},
+    ConfigKey{"poll.after_act",
+              Kind::duration,
+              "",
+              nullptr,
+              "2s, local 200ms",
+              "how soon Slurm is asked after we did something"},
+    ConfigKey{"limits.lease",
+              Kind::duration,
+              "60s",
+              nullptr,
+              "",
+              "a lease that did not change for this long has run out; given to runners as well"},
+    ConfigKey{"limits.absence",
+              Kind::duration,
+              "60s",
+              nullptr,
+              "",
+              "between two answers that do not know a job, before it counts as gone"},
+    ConfigKey{"limits.submit_patience",
+              Kind::duration,
+              "90s",
+              nullptr,
+              "",
+              "after an `sbatch` of unknown outcome, before it is tried again"},
+    ConfigKey{"limits.submit_retry",
+              Kind::duration,
+              "15s",
+              nullptr,
+              "",
+              "after an `sbatch` that certainly did nothing"},
+    ConfigKey{"limits.act_repeat",
+              Kind::duration,
+              "15s",
+              nullptr,
+              "",
+              "before a cancel, requeue or signal is asked for again"},
+    ConfigKey{"limits.store_patience",
+              Kind::duration,
+              "2m",
+              nullptr,
+              "",
+              "how long a runner tries again in place when the store (or the folder of the "
+              "output) is full, read-only or fails, while it claims, starts or restarts a "
+              "program, or writes its end down; then the attempt ends as `interrupted` and the "
+              "job goes on by a requeue"},
+    ConfigKey{"limits.restart_delay",
+              Kind::duration,
+              "5s",
+              nullptr,
+              "",
+              "before a job that broke at once is tried again; four times as long after each "
+              "that follows, at most 10 minutes"},
+    ConfigKey{"limits.owner_silence",
+              Kind::duration,
+              "90s",
+              nullptr,
+              "",
+              "a daemon on another host whose heartbeat stood still for this long is taken for "
+              "dead"},
+    ConfigKey{"verify.every",
+              Kind::duration,
+              "7d",
+              nullptr,
+              "",
+              "how often the daemon reads each stored generation again and compares it with its "
+              "hashes, for the first time a seventh of this after it was sealed; `0s`: never"},
+    ConfigKey{"verify.rate",
+              Kind::rate,
+              "20MB",
+              nullptr,
+              "",
+              "the most that it reads for that in a second (`kB`, `MB`, `GB`); `0`: never"},
+    ConfigKey{"notify.command",
+              Kind::text,
+              "",
+              nullptr,
+              "",
+              "run by `/bin/sh -c` when a job is completed, failed, cancelled or parked, with the "
+              "job as JSON on standard input and `CKPT_JOB`, `CKPT_JOB_NAME`, `CKPT_STATE`, "
+              "`CKPT_REASON` in the environment"},
+    ConfigKey{"notify.mail_command",
+              Kind::text,
+              "",
+              nullptr,
+              "Slurm's MailProg, else `sendmail`",
+              "sends what `--mail-type` asks for: a shell command that gets `-s SUBJECT ADDRESS` "
+              "and the text on standard input; one named `sendmail` gets `-t -i` and the headers "
+              "too"},
+    ConfigKey{"notify.timeout",
+              Kind::duration,
+              "60s",
+              nullptr,
+              "",
+              "what either of the two may take; then it is ended, and tried again later"},
+};
+
+constexpr std::array kMore{
+    MoreVariable{"CKPTD_CONFIG",
+                 "the configuration file; else `$XDG_CONFIG_HOME/ckptd/config.toml`"},
+    MoreVariable{"CKPTD_STATE_DIR",
+                 "the state folder itself; else `$XDG_STATE_HOME/ckptd/` and the cluster's name"},
+    MoreVariable{"CKPTD_CLUSTER", "whose jobs, as `--cluster`: `local`, or Slurm's ClusterName"},
+    MoreVariable{"SCRATCH", "the store is `$SCRATCH/ckptd` where nothing else is set"},
+    MoreVariable{"WORK", "likewise `$WORK/ckptd`, where there is no SCRATCH"},
+    MoreVariable{"XDG_RUNTIME_DIR", "the socket's folder is made below it; else below `/tmp`"},
+};
+
+} // namespace
+
+std::span<const MoreVariable> more_variables() {
+  return kMore;
+}
+
+std::span<const ConfigKey> config_keys() {
+  return kKeys;
+}
+
+} // namespace ckpt::api
