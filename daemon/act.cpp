@@ -13,18 +13,35 @@ namespace ckpt::daemon {
 
 using store::JobEventKind;
 
-std::string batch_script(const std::string& runner,
-                         const Path& job_folder,
-                         const SubmissionToken& token,
-                         const std::map<std::string, std::string>& exports) {
+namespace {
+
+std::string script_with(const std::map<std::string, std::string>& exports,
+                        const std::string& command) {
   std::string script = "#!/bin/sh\n";
   for (const auto& [name, value] : exports) {
     script += "export " + name + "=" + shell_quote(value) + "\n";
   }
-  script += "exec " +
-            shell_join({runner, "run", "--job", job_folder.string(), "--token", token.value}) +
-            "\n";
-  return script;
+  return script + "exec " + command + "\n";
+}
+
+} // namespace
+
+std::string batch_script(const std::string& runner,
+                         const Path& job_folder,
+                         const SubmissionToken& token,
+                         const std::map<std::string, std::string>& exports) {
+  return script_with(
+      exports, shell_join({runner, "run", "--job", job_folder.string(), "--token", token.value}));
+}
+
+std::string array_batch_script(const std::string& runner,
+                               const Path& tasks,
+                               const SubmissionToken& array,
+                               const std::map<std::string, std::string>& exports) {
+  const std::string index = "\"$SLURM_ARRAY_TASK_ID\"";
+  return script_with(exports,
+                     shell_quote(runner) + " run --job " + shell_quote(tasks.string() + "/") +
+                         index + " --token " + shell_quote(array.value + ".") + index);
 }
 
 void Reconciler::act(LiveJob& job, const Action& action) {
@@ -59,6 +76,21 @@ void Reconciler::act(LiveJob& job, const Action& action) {
     }
     return ask_scheduler(job,
                          [&s = ports_.scheduler, id = *action.allocation] { return s.cancel(id); });
+  case ActionKind::hold_allocation:
+    job.done.held_at = now();
+    return ask_scheduler(job,
+                         [&s = ports_.scheduler, id = *action.allocation] { return s.hold(id); });
+  case ActionKind::release_allocation:
+    job.done.held_at = now();
+    return ask_scheduler(
+        job,
+        [&s = ports_.scheduler, id = *action.allocation] { return s.release(id); },
+        [this](LiveJob& j, const Status& asked) {
+          if (asked && j.model.job.hold == HoldWish::releasing) {
+            j.model.job.hold = HoldWish::none; // a hold that is seen from now on is another one
+            commit(j, {});
+          }
+        });
   case ActionKind::stop_order:
     return give_stop_order(job);
   case ActionKind::drain_order:
@@ -98,67 +130,11 @@ void Reconciler::ask_scheduler(LiveJob& job,
                       });
 }
 
-void Reconciler::ring(LiveJob& job) {
-  const AttemptRow* newest = job.model.newest_attempt();
-  if (newest == nullptr || job.busy) {
-    return;
-  }
-  job.done.rung_at = now();
-  // A doorbell: its loss costs seconds, so nobody waits for it.
-  ports_.executor.run([&s = ports_.scheduler, id = newest->scheduler_job_id] { (void)s.ring(id); },
-                      [] {});
-}
-
-bool Reconciler::give_order(LiveJob& job,
-                            store::OrderKind kind,
-                            Trigger trigger,
-                            const std::string& reason) {
-  store::Order order;
-  order.epoch = epoch;
-  order.expires_at = wall() + config_.order_validity;
-  order.kind = kind;
-  order.trigger = trigger;
-  order.reason = reason;
-  const auto given = job.folder.attempt(job.model.newest_attempt()->n).give_order(order);
-  if (!given) {
-    log::error(job.model.job.id.str() + ": " + given.error().message);
-    job.waits_for = given.error().message;
-    job.done.rung_at = now();
-    return false;
-  }
-  kill_point("order.given");
-  ring(job);
-  return true;
-}
-
-void Reconciler::give_stop_order(LiveJob& job) {
-  if (job.model.newest_attempt() != nullptr) {
-    job.done.stop_order_given =
-        give_order(job, store::OrderKind::stop, Trigger::stop, job.model.job.reason);
-  }
-}
-
-void Reconciler::give_drain_order(LiveJob& job, const Action& action) {
-  if (job.model.newest_attempt() == nullptr) {
-    return;
-  }
-  // Once an episode, also when it could not be given: the checkpoints of the policy go on.
-  job.done.drain_order_given = true;
-  if (give_order(job, store::OrderKind::checkpoint, Trigger::drain, action.reason)) {
-    Change change;
-    change.events.push_back({wall(),
-                             "node_leaving",
-                             job.model.newest_attempt()->n,
-                             {},
-                             action.reason + "; a checkpoint is asked for",
-                             "scheduler",
-                             "daemon",
-                             std::nullopt});
-    commit(job, change);
-  }
-}
-
 void Reconciler::submit(LiveJob& job, const Action& action) {
+  const bool first = !action.token && job.model.submissions.empty() && job.spec.array;
+  if (first || (action.token && is_task_of_array(job.spec, *action.token))) {
+    return submit_tasks(job, action.reason);
+  }
   SubmissionToken token;
   if (action.token) {
     token = *action.token;
@@ -173,18 +149,20 @@ void Reconciler::submit(LiveJob& job, const Action& action) {
       return;
     }
   }
-  const Status prepared = prepare_submission(job, token);
+  const auto submission = submission_of(job, token);
+  tried(job, token);
+  Status prepared = submission ? write_start(job, token) : tl::unexpected(submission.error());
+  if (prepared) {
+    const auto script = job.folder.prepare_submission(
+        token, batch_script(config_.runner, job.folder.path(), token, config_.exports));
+    prepared = script ? prepared : tl::unexpected(script.error());
+  }
   SubmissionRow* open = job.model.open_submission();
   if (open == nullptr) {
     return;
   }
-  job.done_for = token;
-  forget_watch(job);
-  job.tried_at = now();
   if (!prepared) {
-    open->reason = prepared.error().message;
-    job.waits_for = open->reason;
-    return;
+    return put_off(job, prepared.error().message);
   }
   open->state = SubmissionState::asked;
   Change change;
@@ -197,7 +175,7 @@ void Reconciler::submit(LiveJob& job, const Action& action) {
   job.busy = true;
   auto answer = std::make_shared<Result<SchedulerJobId>>(SchedulerJobId{});
   ports_.executor.run(
-      [answer, &s = ports_.scheduler, submission = submission_of(job, token)] {
+      [answer, &s = ports_.scheduler, submission = *submission] {
         *answer = s.submit(submission);
         kill_point("submit.answered");
       },
@@ -209,7 +187,20 @@ void Reconciler::submit(LiveJob& job, const Action& action) {
       });
 }
 
-Status Reconciler::prepare_submission(LiveJob& job, const SubmissionToken& token) {
+void Reconciler::tried(LiveJob& job, const SubmissionToken& token) {
+  job.done_for = token;
+  forget_watch(job);
+  job.tried_at = now();
+}
+
+void Reconciler::put_off(LiveJob& job, const std::string& why) {
+  if (SubmissionRow* open = job.model.open_submission()) {
+    open->reason = why;
+  }
+  job.waits_for = why;
+}
+
+Status Reconciler::write_start(LiveJob& job, const SubmissionToken& token) {
   const JobRow& row = job.model.job;
   const bool run_since = std::any_of(
       job.model.attempts.begin(), job.model.attempts.end(), [&](const AttemptRow& attempt) {
@@ -218,26 +209,23 @@ Status Reconciler::prepare_submission(LiveJob& job, const SubmissionToken& token
   store::StartWish wish;
   wish.attempt_floor = row.attempt_floor;
   wish.generation = run_since ? std::nullopt : row.start_from; // a rollback is done once
-  if (const Status written = job.folder.write_start(token, wish); !written) {
-    return written;
-  }
-  const auto script = job.folder.prepare_submission(
-      token, batch_script(config_.runner, job.folder.path(), token, config_.exports));
-  return script ? Status{} : tl::unexpected(script.error());
+  return job.folder.write_start(token, wish);
 }
 
-scheduler::Submission Reconciler::submission_of(const LiveJob& job,
-                                                const SubmissionToken& token) const {
+Result<scheduler::Submission> Reconciler::submission_of(const LiveJob& job,
+                                                        const SubmissionToken& token) const {
   const JobRow& row = job.model.job;
   scheduler::Submission submission;
   submission.token = token;
-  submission.name = row.name;
+  submission.name = job.spec.array ? job.spec.array->name : row.name;
   submission.script = job.folder.submission_dir(token) / "batch.sh";
   submission.cwd = row.cwd;
   submission.output_path = (job.folder.submission_dir(token) / "batch.log").string();
-  submission.args = job.spec.sbatch_args;
-  submission.args.insert(
-      submission.args.end(), row.overrides.sbatch_args.begin(), row.overrides.sbatch_args.end());
+  auto args = args_of(job);
+  if (!args) {
+    return tl::unexpected(args.error());
+  }
+  submission.args = *std::move(args);
   submission.time_limit = row.overrides.time_limit ? row.overrides.time_limit : job.spec.time_limit;
   submission.warn_before = config_.warn_before;
   submission.env = config_.env;

@@ -1,26 +1,67 @@
 #include "core/base/strings.hpp"
 #include "daemon/daemon.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace ckpt::daemon {
 
-const char* const kUsage =
-    "The per-user daemon of ckpt: knows all jobs, asks the scheduler, serves the API.\n"
-    "`ckpt` starts it when a command needs it.\n"
-    "Usage: ckptd [OPTIONS]\n"
-    "\n"
-    "Options:\n"
-    "  --config FILE   Configuration ($XDG_CONFIG_HOME/ckptd/config.toml)\n"
-    "  --foreground    Log to standard error instead of to ckptd.log\n"
-    "  --rebuild       Make the registry again from the store; the old one is put aside\n"
-    "  --adopt-store   Take the store over from another state folder\n"
-    "  --version\n"
-    "  -h, --help\n"
-    "\n"
-    "Environment: CKPTD_CLUSTER, CKPTD_CONFIG, CKPTD_STATE_DIR, CKPTD_STORE, CKPTD_SCHEDULER,\n"
-    "CKPT_DMTCP_ROOT, CKPT_CRIU. `ckpt config show` tells each value and where it comes from.\n"
-    "Ends on TERM and INT; jobs go on without it. Exit status: 0 ended as asked, 1 failed, 2 "
-    "usage\n"
-    "or configuration, 4 another daemon or state folder has it, 6 refused, 7 not usable here.\n";
+namespace {
+
+// The help, ckptd(8) and the guess at what was meant are made of these.
+constexpr std::array kOptions{
+    OptionHelp{"--config", "FILE", "Configuration ($XDG_CONFIG_HOME/ckptd/config.toml)"},
+    OptionHelp{"--foreground", "", "Log to standard error instead of to ckptd.log"},
+    OptionHelp{"--rebuild", "", "Make the registry again from the store; the old one is put aside"},
+    OptionHelp{"--adopt-store", "", "Take the store over from another state folder"},
+    OptionHelp{"--version", "", "Print the version and exit"},
+    OptionHelp{"--help", "", "Print this help and exit (-h)"},
+};
+
+constexpr std::array kStatuses{
+    StatusHelp{0, "ended as asked"},
+    StatusHelp{1, "failed"},
+    StatusHelp{2, "usage or configuration"},
+    StatusHelp{4, "another daemon or state folder has it"},
+    StatusHelp{6, "refused"},
+    StatusHelp{7, "not usable here"},
+};
+
+constexpr std::size_t kHelpColumn = 18;
+
+} // namespace
+
+std::span<const OptionHelp> options() {
+  return kOptions;
+}
+
+std::span<const StatusHelp> exit_statuses() {
+  return kStatuses;
+}
+
+std::string usage() {
+  std::string text =
+      "The per-user daemon of ckpt: knows all jobs, asks the scheduler, serves the API.\n"
+      "`ckpt` starts it when a command needs it.\n"
+      "Usage: ckptd [OPTIONS]\n"
+      "\n"
+      "Options:\n";
+  for (const OptionHelp& option : kOptions) {
+    std::string line =
+        std::string("  ") + option.name + (*option.value == 0 ? "" : " ") + option.value;
+    line.resize(std::max(line.size() + 1, kHelpColumn), ' ');
+    text += line + option.help + "\n";
+  }
+  text +=
+      "\nEnvironment: CKPTD_CLUSTER, CKPTD_CONFIG, CKPTD_STATE_DIR, CKPTD_STORE, CKPTD_SCHEDULER,\n"
+      "CKPT_DMTCP_ROOT, CKPT_CRIU. `ckpt config show` tells each value and where it comes from.\n"
+      "Ends on TERM and INT; jobs go on without it.\n"
+      "Exit status:";
+  for (const StatusHelp& one : kStatuses) {
+    text += (one.status == 0 ? " " : ", ") + std::to_string(one.status) + " " + one.meaning;
+  }
+  return text + ".\n";
+}
 
 Result<CommandLine> read_command_line(const std::vector<std::string>& arguments) {
   CommandLine line;
@@ -43,8 +84,11 @@ Result<CommandLine> read_command_line(const std::vector<std::string>& arguments)
     } else if (word == "--config") {
       return fail(ErrorClass::usage, "usage", "--config needs a file", "Type `ckptd --help`.");
     } else {
-      const std::string near = nearest(
-          word, {"--config", "--foreground", "--rebuild", "--adopt-store", "--version", "--help"});
+      std::vector<std::string> names;
+      for (const OptionHelp& option : kOptions) {
+        names.emplace_back(option.name);
+      }
+      const std::string near = nearest(word, names);
       return fail(ErrorClass::usage,
                   "usage",
                   "unknown argument '" + word + "'",

@@ -2,6 +2,7 @@
 
 #include "core/base/kill_point.hpp"
 #include "core/domain/machines.hpp"
+#include "core/domain/retry.hpp"
 #include "core/json/json.hpp"
 #include "core/store/generations.hpp"
 
@@ -19,6 +20,9 @@ Commands::Commands(Reconciler& reconciler, CommandsConfig config)
     : reconciler_(reconciler), config_(std::move(config)) {}
 
 Result<JobModel> Commands::model(JobId id) {
+  if (removing_.contains(id)) {
+    return fail(ErrorClass::not_found, "no_such_job", id.str() + " is being removed", "`ckpt ls`");
+  }
   if (const LiveJob* live = reconciler_.find(id)) {
     return live->model;
   }
@@ -87,7 +91,7 @@ Result<PendingCheckpoint> Commands::checkpoint(JobId id, const api::CheckpointRe
   Change change;
   GenerationRow& row = job->model.generations[*generation];
   row.id = *generation;
-  row.trigger = Trigger::manual;
+  row.trigger = request.trigger;
   row.attempt = attempt->n;
   row.requested_at = reconciler_.ports().clock.now();
   change.generations.insert(*generation);
@@ -109,7 +113,7 @@ Result<PendingCheckpoint> Commands::checkpoint(JobId id, const api::CheckpointRe
   order.epoch = reconciler_.epoch;
   order.expires_at = *row.requested_at + reconciler_.config().order_validity;
   order.kind = store::OrderKind::checkpoint;
-  order.trigger = Trigger::manual;
+  order.trigger = request.trigger;
   order.generation = generation;
   const auto given = job->folder.attempt(attempt->n).give_order(order);
   if (!given) {
@@ -127,6 +131,7 @@ Commands::checkpoint_result(const PendingCheckpoint& pending) {
     return tl::unexpected(found.error());
   }
   GenerationId wanted = pending.generation;
+  bool answered = false;
   const LiveJob* live = reconciler_.find(pending.job);
   if (live != nullptr && live->answers_of == pending.attempt) {
     const auto answer = live->answers.find(pending.order);
@@ -138,11 +143,17 @@ Commands::checkpoint_result(const PendingCheckpoint& pending) {
                     "`ckpt logs --runner` has the details");
       }
       wanted = answer->second.generation.value_or(wanted); // one served several requests
+      answered = true;
     }
   }
   const auto row = found->generations.find(wanted);
   if (row == found->generations.end()) {
     return std::nullopt;
+  }
+  const AttemptRow* attempt = found->attempt(pending.attempt);
+  const bool live_attempt = attempt == nullptr || attempt->live();
+  if (row->second.state == GenerationState::failed && !answered && live_attempt) {
+    return std::nullopt; // it may get another number; the answer tells
   }
   if (row->second.state == GenerationState::failed) {
     return fail(ErrorClass::failed,
@@ -153,8 +164,7 @@ Commands::checkpoint_result(const PendingCheckpoint& pending) {
   if (row->second.state == GenerationState::requested ||
       row->second.state == GenerationState::writing ||
       row->second.state == GenerationState::verifying) {
-    const AttemptRow* attempt = found->attempt(pending.attempt);
-    if (attempt != nullptr && !attempt->live()) {
+    if (!live_attempt) {
       return fail(ErrorClass::conflict,
                   "attempt_ended",
                   "attempt " + attempt->n.str() + " ended before it was taken",
@@ -248,6 +258,9 @@ Status Commands::check_restart(const JobModel& found, const api::RestartRequest&
                     ? "submit it again"
                     : "`ckpt stop " + found.job.id.str() + "` first");
   }
+  if (const auto mail = scheduler::mail_wish(request.sbatch_args); !mail) {
+    return tl::unexpected(mail.error());
+  }
   if (request.generation) {
     const auto row = found.generations.find(*request.generation);
     if (row == found.generations.end()) {
@@ -265,6 +278,45 @@ Status Commands::check_restart(const JobModel& found, const api::RestartRequest&
     }
   }
   return {};
+}
+
+namespace {
+
+Duration total_run(const JobModel& model, TimePoint now) {
+  Duration total{0};
+  for (const AttemptRow& row : model.attempts) {
+    total += run_time(row, now);
+  }
+  return total;
+}
+
+} // namespace
+
+/// Before anything is written: what would park it again at once.
+Status Commands::check_budget(const JobModel& found, const Policy& policy) {
+  const Duration spent = total_run(found, reconciler_.ports().clock.now());
+  if (!budget_used_up(policy, spent)) {
+    return {};
+  }
+  return fail(ErrorClass::refused,
+              "time_budget_used_up",
+              found.job.id.str() + " has run for " + format_duration(spent) +
+                  ", and its time budget is " + format_duration(*policy.total_time),
+              "give it a larger one: `ckpt restart " + found.job.id.str() + " --total-time " +
+                  format_duration(2 * *policy.total_time) + "`");
+}
+
+/// A --stop-after that has stopped it has done its work, unless it is given anew.
+std::string
+Commands::end_of_limits(const JobModel& found, const api::RestartRequest& request, Policy& policy) {
+  const bool anew = request.policy_patch.find("stop_after_seconds") != std::string::npos;
+  if (!policy.stop_after || anew ||
+      total_run(found, reconciler_.ports().clock.now()) < *policy.stop_after) {
+    return "";
+  }
+  policy.stop_after.reset();
+  policy.revision = found.job.policy.revision + 1;
+  return "; --stop-after has done its work";
 }
 
 Status Commands::restart(JobId id, const api::RestartRequest& request) {
@@ -292,12 +344,20 @@ Status Commands::restart(JobId id, const api::RestartRequest& request) {
     policy = *patched;
     policy.revision = found->job.policy.revision + 1;
   }
+  const std::string served = end_of_limits(*found, request, policy);
+  if (const auto used = check_budget(*found, policy); !used) {
+    return used;
+  }
+  const auto args = name_dependencies(request.sbatch_args);
+  if (!args) {
+    return tl::unexpected(args.error());
+  }
   auto adopted = reconciler_.adopt(*std::move(found));
   if (!adopted) {
     return tl::unexpected(adopted.error());
   }
   LiveJob& job = **adopted;
-  const store::RestartOptions options{request.sbatch_args, request.time_limit};
+  const store::RestartOptions options{*args, request.time_limit};
   if (const Status written = job.folder.write_restart_options(options); !written) {
     return written;
   }
@@ -319,6 +379,7 @@ Status Commands::restart(JobId id, const api::RestartRequest& request) {
   event.generation = request.generation;
   event.reason = request.generation ? "restarted by the user from " + request.generation->str()
                                     : "restarted by the user";
+  event.reason += served;
   event.idempotency_key = request.idempotency_key;
   if (const Status done = reconciler_.record(job, event, digest); !done) {
     return done;

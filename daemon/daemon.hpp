@@ -4,6 +4,7 @@
 #include "api/endpoint.hpp"
 #include "core/domain/result.hpp"
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,20 @@ struct CommandLine {
   bool version = false;
   bool help = false;
 };
-extern const char* const kUsage; ///< what --help prints
+
+struct OptionHelp {
+  const char* name;
+  const char* value; ///< empty: a flag
+  const char* help;
+};
+struct StatusHelp {
+  int status;
+  const char* meaning;
+};
+/// For --help and ckptd(8).
+std::span<const OptionHelp> options();
+std::span<const StatusHelp> exit_statuses();
+std::string usage(); ///< what --help prints
 Result<CommandLine> read_command_line(const std::vector<std::string>& arguments);
 
 /// Exit status of an Error, as the contract lists them.

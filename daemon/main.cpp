@@ -2,6 +2,8 @@
 #include "core/base/log.hpp"
 #include "daemon/daemon.hpp"
 
+#include <sys/stat.h>
+
 #include <csignal>
 #include <cstdio>
 
@@ -35,12 +37,13 @@ std::string runner_beside_us(const api::Environment& env) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
+  ::umask(077); // whatever writes a file for us: SQLite, Slurm, a script
   const auto line = daemon::read_command_line({argv + 1, argv + argc});
   if (!line) {
     return complain(line.error());
   }
   if (line->help || line->version) {
-    std::fputs(line->help ? daemon::kUsage : "ckptd " CKPT_VERSION "\n", stdout);
+    std::fputs((line->help ? daemon::usage() : "ckptd " CKPT_VERSION "\n").c_str(), stdout);
     return 0;
   }
   daemon::DaemonOptions options;

@@ -37,6 +37,19 @@ void close_open_submission(JobModel& model, SubmissionState state, Change& chang
   }
 }
 
+/// While it ended Slurm did not say why: the runner could only note that it was interrupted.
+void tell_cancelled(JobModel& model, Change& change) {
+  if (model.attempts.empty()) {
+    return;
+  }
+  AttemptRow& row = model.attempts.back();
+  if (!row.live() && row.term_seen && row.end_reason == EndReason::interrupted) {
+    row.end_reason = EndReason::cancelled;
+    row.reason = model.job.reason;
+    change.attempts.insert(row.n);
+  }
+}
+
 void end_job(JobModel& model, JobEventType type, const store::JobEvent& event, Change& change) {
   if (!next_state(model.job.state, type)) {
     return;
@@ -68,14 +81,16 @@ void restart(JobModel& model, const store::JobEvent& event, Change& change) {
   job.ended_at.reset();
   job.exit_code.reset();
   job.signal.reset();
-  job.wish_stop = job.wish_cancel = job.wish_hold = false;
+  job.wish_stop = job.wish_cancel = false;
+  job.hold = HoldWish::none;
   job.wish_reason.clear();
   job.start_from = event.generation;
   job.attempt_floor = model.attempts.empty() ? 0 : model.attempts.back().n.value;
 }
 
 void release(JobModel& model, const store::JobEvent& event) {
-  model.job.wish_hold = false;
+  model.job.hold = event.by == "user" && model.open_submission() != nullptr ? HoldWish::releasing
+                                                                            : HoldWish::none;
   if (event.by == "scheduler") { // a hold from outside that parked it is gone
     move(model, JobEventType::restart_asked);
   }
@@ -103,23 +118,40 @@ void lose_attempt(JobModel& model, const store::JobEvent& event, Change& change)
   model.job.reason = event.reason;
 }
 
+/// In a replay the row may come later: what a person wished is not lost over that.
+GenerationRow* generation_of(JobModel& model, const store::JobEvent& event, Change& change) {
+  if (!event.generation) {
+    return nullptr;
+  }
+  GenerationRow& row = model.generations[*event.generation];
+  row.id = *event.generation;
+  change.generations.insert(row.id);
+  return &row;
+}
+
 void pin(JobModel& model, const store::JobEvent& event, bool pinned, Change& change) {
-  const auto found =
-      event.generation ? model.generations.find(*event.generation) : model.generations.end();
-  if (found != model.generations.end()) {
-    found->second.pinned = pinned;
-    change.generations.insert(found->first);
+  if (GenerationRow* row = generation_of(model, event, change)) {
+    row->pinned = pinned;
   }
 }
 
 void prune(JobModel& model, const store::JobEvent& event, Change& change) {
-  const auto found =
-      event.generation ? model.generations.find(*event.generation) : model.generations.end();
-  if (found != model.generations.end()) {
-    found->second.state = GenerationState::pruned;
-    found->second.reason = event.reason;
-    change.generations.insert(found->first);
+  if (GenerationRow* row = generation_of(model, event, change)) {
+    row->state = GenerationState::pruned;
+    row->reason = event.reason;
   }
+}
+
+/// Nobody was told, and nobody will be: whoever looks at the job shall see it.
+void warn_of_silence(JobModel& model, const store::JobEvent& event) {
+  const std::string code = "notification_failed";
+  std::erase_if(model.job.warnings, [&](const auto& known) { return known.code == code; });
+  model.job.warnings.push_back(
+      {code,
+       "nobody could be told of a change of it" + (event.reason.empty() ? "" : ": " + event.reason),
+       "look at notify.mail_command and notify.command in the "
+       "configuration",
+       event.at});
 }
 
 std::string type_of(JobEventKind kind) {
@@ -139,6 +171,9 @@ std::string type_of(JobEventKind kind) {
     return "attempt_lost";
   case JobEventKind::pruned:
     return "generation_pruned";
+  case JobEventKind::notified:
+  case JobEventKind::notify_failed:
+    return std::string(word(kind));
   case JobEventKind::created:
   case JobEventKind::stop_requested:
   case JobEventKind::parked:
@@ -151,6 +186,7 @@ std::string type_of(JobEventKind kind) {
   case JobEventKind::released:
   case JobEventKind::policy_changed:
   case JobEventKind::tagged:
+  case JobEventKind::began:
     break;
   }
   return "job_" + std::string(word(kind));
@@ -161,6 +197,9 @@ std::string message_of(const store::JobEvent& event) {
   std::replace(text.begin(), text.end(), '_', ' ');
   if (event.scheduler_job_id) {
     text += " as " + event.scheduler_job_id->value;
+  }
+  for (const store::NoticeWay way : event.of ? event.notice : std::vector<store::NoticeWay>{}) {
+    text += " by " + std::string(word(way));
   }
   if (event.generation) {
     text += " (" + event.generation->str() + ")";
@@ -187,6 +226,10 @@ void note_idempotency(const JobModel& model, const store::JobEvent& event, Chang
     call = "restart";
   } else if (event.kind == JobEventKind::cancel_requested) {
     call = "cancel";
+  } else if (event.kind == JobEventKind::held) {
+    call = "hold";
+  } else if (event.kind == JobEventKind::released) {
+    call = "release";
   } else {
     return;
   }
@@ -194,6 +237,25 @@ void note_idempotency(const JobModel& model, const store::JobEvent& event, Chang
 }
 
 } // namespace
+
+Duration run_time(const AttemptRow& row, TimePoint now) {
+  if (!row.started_at) {
+    return Duration{0};
+  }
+  const TimePoint end =
+      row.marked_lost ? row.last_frozen_at.value_or(*row.started_at) : row.ended_at.value_or(now);
+  return std::max(end - *row.started_at, Duration{0});
+}
+
+void merge(Change& into, const Change& more) {
+  into.events.insert(into.events.end(), more.events.begin(), more.events.end());
+  into.submissions.insert(more.submissions.begin(), more.submissions.end());
+  into.attempts.insert(more.attempts.begin(), more.attempts.end());
+  into.generations.insert(more.generations.begin(), more.generations.end());
+  into.keys.insert(into.keys.end(), more.keys.begin(), more.keys.end());
+  into.node_refusals.insert(
+      into.node_refusals.end(), more.node_refusals.begin(), more.node_refusals.end());
+}
 
 bool SubmissionRow::open() const {
   return state == SubmissionState::intended || state == SubmissionState::asked ||
@@ -228,6 +290,9 @@ JobModel model_of(const JobSpec& spec, const Policy& policy) {
   model.job.argv = spec.argv;
   model.job.cwd = spec.cwd;
   model.job.policy = policy;
+  if (spec.array) {
+    model.job.array = api::ArrayTaskView{spec.array->of, spec.array->index};
+  }
   return model;
 }
 
@@ -288,6 +353,7 @@ void apply(JobModel& model, const store::JobEvent& event, Change& change) {
     break;
   case JobEventKind::cancelled:
     end_job(model, JobEventType::cancelled, event, change);
+    tell_cancelled(model, change);
     break;
   case JobEventKind::completed:
     end_job(model, JobEventType::completed, event, change);
@@ -296,7 +362,7 @@ void apply(JobModel& model, const store::JobEvent& event, Change& change) {
     end_job(model, JobEventType::failed, event, change);
     break;
   case JobEventKind::held:
-    model.job.wish_hold = true;
+    model.job.hold = HoldWish::held;
     break;
   case JobEventKind::released:
     release(model, event);
@@ -311,9 +377,14 @@ void apply(JobModel& model, const store::JobEvent& event, Change& change) {
   case JobEventKind::attempt_lost:
     lose_attempt(model, event, change);
     break;
+  case JobEventKind::notify_failed:
+    warn_of_silence(model, event);
+    break;
   case JobEventKind::created:
   case JobEventKind::policy_changed:
   case JobEventKind::tagged:
+  case JobEventKind::began:
+  case JobEventKind::notified:
     break;
   }
 }

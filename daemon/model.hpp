@@ -65,6 +65,10 @@ struct AttemptRow {
   bool live() const { return state != AttemptState::ended; }
 };
 
+/// What its program has run for. One that ended without a word counts as far as it is known to have
+/// run: nobody may have looked for days.
+Duration run_time(const AttemptRow& row, TimePoint now);
+
 struct GenerationRow {
   GenerationId id;
   GenerationState state = GenerationState::requested;
@@ -82,6 +86,7 @@ struct GenerationRow {
   std::string engine_version;
   std::string host;
   bool pinned = false;
+  std::optional<TimePoint> verified_at; ///< its bytes were read again and were good
 };
 
 /// What a restart asked for on top of the spec.
@@ -90,6 +95,9 @@ struct RestartOverrides {
   std::optional<Duration> time_limit;
   bool operator==(const RestartOverrides&) const = default;
 };
+
+/// A person's hold. `releasing`: taken back, and an allocation that waits is still to be told.
+enum class HoldWish { none, held, releasing };
 
 struct JobRow {
   JobId id;
@@ -108,12 +116,13 @@ struct JobRow {
   Policy policy;
   bool wish_stop = false;
   bool wish_cancel = false;
-  bool wish_hold = false;
+  HoldWish hold = HoldWish::none;
   std::string wish_reason;
   std::optional<GenerationId> start_from;
   std::int64_t attempt_floor = 0;
   RestartOverrides overrides;
   std::vector<api::WarningView> warnings;
+  std::optional<api::ArrayTaskView> array;
   store::ReadPosition position; ///< in job.jsonl
 };
 
@@ -161,6 +170,9 @@ struct Change {
   };
   std::vector<Refusal> node_refusals;
 };
+
+/// Both in one.
+void merge(Change& into, const Change& more);
 
 /// A new job, before its first event.
 JobModel model_of(const JobSpec& spec, const Policy& policy);

@@ -111,6 +111,7 @@ void checkpoint_sealed(Context& at) {
   generation->blocked = at.event.blocked;
   generation->reason.clear();
   ++at.row.sealed_count;
+  at.row.reason.clear();
   at.row.last_frozen_at = generation->frozen_at ? generation->frozen_at : at.event.at;
   at.row.blocked += at.event.blocked.value_or(Duration{0});
 }
@@ -118,6 +119,9 @@ void checkpoint_sealed(Context& at) {
 void checkpoint_failed(Context& at) {
   if (at.event.kind == AttemptEventKind::checkpoint_failed) {
     at.move_attempt(AttemptEventType::checkpoint_over);
+  }
+  if (at.event.kind != AttemptEventKind::order_refused && at.event.code != "left_over") {
+    at.row.reason = at.event.reason; // until one is sealed
   }
   GenerationRow* generation = at.generation();
   if (generation != nullptr && generation->state != GenerationState::sealed) {
@@ -136,10 +140,21 @@ void settle_generation(Context& at, GenerationState state) {
 
 void note_warning(Context& at) {
   auto& warnings = at.model.job.warnings;
-  const api::WarningView warning{at.event.code, at.event.reason};
-  if (std::find(warnings.begin(), warnings.end(), warning) == warnings.end()) {
-    warnings.push_back(warning);
+  api::WarningView warning{at.event.code, at.event.reason, at.event.advice, at.event.at};
+  const auto known = std::find_if(warnings.begin(), warnings.end(), [&](const auto& other) {
+    return other.code == warning.code;
+  });
+  if (known == warnings.end()) {
+    warnings.push_back(std::move(warning));
+  } else {
+    warning.first_seen = known->first_seen; // the same one, with other details
+    *known = std::move(warning);
   }
+}
+
+void warning_gone(Context& at) {
+  std::erase_if(at.model.job.warnings,
+                [&](const auto& warning) { return warning.code == at.event.code; });
 }
 
 /// A final end is left to decide(), which makes it durable; until then the job stays as it is.
@@ -175,6 +190,11 @@ void ended(Context& at) {
   at.row.exit_code = at.event.exit_code;
   at.row.signal = at.event.signal;
   fail_open_generations(at.model, at.row.n, at.change);
+  if (reason == EndReason::interrupted && at.row.term_seen &&
+      at.model.job.state == JobState::cancelled && &at.row == &at.model.attempts.back()) {
+    at.row.end_reason = EndReason::cancelled; // that is why: known before the runner's last word
+    at.row.reason = at.model.job.reason;
+  }
   if (goes_on(reason)) {
     at.move_job(JobEventType::attempt_over,
                 "attempt " + at.row.n.str() + " ended: " + std::string(word(reason)) +
@@ -222,6 +242,9 @@ void apply_kind(Context& at) {
     return note_engine(at);
   case AttemptEventKind::waiting:
     at.row.reason = at.event.reason;
+    if (at.moves_job() && at.model.job.state == JobState::queued) {
+      at.model.job.reason = at.event.reason;
+    }
     return;
   case AttemptEventKind::program_started:
   case AttemptEventKind::program_restarted:
@@ -256,6 +279,8 @@ void apply_kind(Context& at) {
     return;
   case AttemptEventKind::warning:
     return note_warning(at);
+  case AttemptEventKind::warning_gone:
+    return warning_gone(at);
   case AttemptEventKind::suspended:
     return at.move_attempt(AttemptEventType::suspended);
   case AttemptEventKind::resumed:

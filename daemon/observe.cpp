@@ -18,7 +18,7 @@ namespace {
 /// A controller that has lost its memory gives numbers a second time: the token tells. (A person
 /// may have changed the comment: without any token the number is believed.)
 bool is_ours(const Allocation& allocation, const SubmissionToken& token) {
-  const auto written = scheduler::token_in_comment(allocation.comment);
+  const auto written = scheduler::token_of(allocation);
   return !written || *written == token;
 }
 
@@ -31,7 +31,8 @@ void Reconciler::observe(LiveJob& job) {
     // The newest one is read on after it was marked lost (its runner may have been right), and
     // while its runner tidies up.
     const bool newest = row.n == job.model.attempts.back().n;
-    if (row.live() || (newest && (row.marked_lost || job.over_since))) {
+    const bool over = job.over_since && job.model.job.state != JobState::parked;
+    if (row.live() || (newest && (row.marked_lost || over))) {
       read_journal(job, row.n, change);
     }
   }
@@ -39,9 +40,7 @@ void Reconciler::observe(LiveJob& job) {
     job.generations_due = !reconcile_generations(job.model, job.folder, change);
   }
   if (!change.events.empty() || !change.attempts.empty() || !change.generations.empty()) {
-    if (const Status done = commit(job, change); !done) {
-      log::error(job.model.job.id.str() + ": " + done.error().message);
-    }
+    (void)commit(job, change); // it says so, and tries again
   }
   adopt_by_token(job);
 }
@@ -139,7 +138,7 @@ void Reconciler::read_coordinator(LiveJob& job, AttemptId n) {
   } catch (const nlohmann::json::exception&) {
     return;
   }
-  row.started_at = wall();
+  row.started_at = job.model.attempt(n)->started_at;
   Change attempts_first; // the row refers to its attempt
   attempts_first.attempts.insert(n);
   if (commit(job, attempts_first)) {
@@ -280,9 +279,7 @@ JobCounts Reconciler::counts_of(const LiveJob& job) const {
   const auto begun = std::count_if(attempts.begin(), attempts.end(), behind);
   counts.restarts = static_cast<int>(std::max<std::ptrdiff_t>(begun - 1, 0));
   for (const AttemptRow& row : attempts) {
-    if (row.started_at) {
-      counts.run_time += row.ended_at.value_or(wall()) - *row.started_at;
-    }
+    counts.run_time += run_time(row, wall());
   }
   // Submissions that ended before a runner claimed them count as well.
   for (auto row = job.model.submissions.rbegin(); row != job.model.submissions.rend(); ++row) {
@@ -310,34 +307,24 @@ JobCounts Reconciler::counts_of(const LiveJob& job) const {
   return counts;
 }
 
-/// Orders that an earlier daemon gave to this attempt.
-void Reconciler::look_for_orders(LiveJob& job) {
-  const AttemptRow* newest = job.model.newest_attempt();
-  if (newest == nullptr || job.orders_read_of == newest->n) {
-    return;
-  }
-  job.orders_read_of = newest->n;
-  const store::AttemptFolder folder = job.folder.attempt(newest->n);
-  for (std::int64_t number = 1;; ++number) {
-    const auto order = folder.read_order(number);
-    if (!order || !*order) {
-      return;
-    }
-    job.done.stop_order_given =
-        job.done.stop_order_given ||
-        ((*order)->kind == store::OrderKind::stop && (*order)->expires_at > wall());
-    // Its node has been leaving since then, as far as anybody knows.
-    job.done.drain_order_given = job.done.drain_order_given || (*order)->trigger == Trigger::drain;
-  }
-}
-
 JobFacts Reconciler::facts_of(LiveJob& job) {
   const JobModel& model = job.model;
   JobFacts facts;
+  facts.job = model.job.id;
   facts.state = model.job.state;
   facts.policy = model.job.policy;
-  facts.wishes = {
-      model.job.wish_stop, model.job.wish_cancel, model.job.wish_hold, model.job.wish_reason};
+  const auto seen = model.open_submission() == nullptr || !model.open_submission()->scheduler_job_id
+                        ? sightings_.by_id.end()
+                        : sightings_.by_id.find(*model.open_submission()->scheduler_job_id);
+  if (model.job.hold == HoldWish::releasing && seen != sightings_.by_id.end() &&
+      seen->second.state == AllocationState::running) {
+    job.model.job.hold = HoldWish::none; // nothing of ours holds it: a later hold is another's
+  }
+  facts.wishes = {model.job.wish_stop,
+                  model.job.wish_cancel,
+                  model.job.hold == HoldWish::held,
+                  model.job.hold == HoldWish::releasing,
+                  model.job.wish_reason};
   facts.counts = counts_of(job);
   if (const SubmissionRow* open = model.open_submission()) {
     if (job.done_for != open->token) {

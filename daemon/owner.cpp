@@ -111,6 +111,7 @@ std::optional<Owner> living_owner(const Path& state_dir, const OwnerIdentity& se
 
 Result<Ownership>
 Ownership::take(const Path& state_dir, const OwnerIdentity& self, Clock& clock, Duration silence) {
+  bool silent = false;
   auto previous = read_owner(state_dir);
   if (!previous) {
     return tl::unexpected(previous.error());
@@ -120,6 +121,7 @@ Ownership::take(const Path& state_dir, const OwnerIdentity& self, Clock& clock, 
     if (is_dead == false) {
       return taken(**previous);
     }
+    silent = !is_dead;
     const MonoTime since = clock.monotonic();
     while (!is_dead && clock.monotonic() - since < silence) {
       clock.sleep_for(std::min<Duration>(silence, seconds{1}));
@@ -158,7 +160,9 @@ Ownership::take(const Path& state_dir, const OwnerIdentity& self, Clock& clock, 
   if (owner.epoch > 1) {
     (void)remove_file(epoch_file(state_dir, owner.epoch - 1));
   }
-  return Ownership(state_dir, owner);
+  Ownership ownership(state_dir, owner);
+  ownership.from_silent_host_ = silent;
+  return ownership;
 }
 
 bool Ownership::still_ours() const {

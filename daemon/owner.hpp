@@ -43,6 +43,8 @@ public:
   take(const Path& state_dir, const OwnerIdentity& self, Clock& clock, Duration silence);
 
   std::int64_t epoch() const { return owner_.epoch; }
+  /// Its owner before was silent on another host, and may only be frozen.
+  bool from_silent_host() const { return from_silent_host_; }
   /// Renews the heartbeat; false when another one has taken over.
   bool renew();
   /// Reads again whether it is still ours.
@@ -54,6 +56,7 @@ private:
   Ownership(Path state_dir, Owner owner) : state_dir_(std::move(state_dir)), owner_(owner) {}
   Path state_dir_;
   Owner owner_;
+  bool from_silent_host_ = false;
 };
 
 } // namespace ckpt::daemon

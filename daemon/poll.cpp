@@ -1,20 +1,46 @@
 #include "core/base/log.hpp"
 #include "daemon/reconciler.hpp"
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <charconv>
 #include <set>
+#include <string_view>
 
 // One query for all jobs, and as few of them as the jobs' states allow.
 
 namespace ckpt::daemon {
+
+namespace {
+
+/// "CANCELLED by 1000", as Slurm spells it, with who that is.
+std::string with_name(const std::string& state) {
+  constexpr std::string_view kBy = " by ";
+  const std::size_t at = state.find(kBy);
+  uid_t uid = 0;
+  const char* begin = at == std::string::npos ? nullptr : state.data() + at + kBy.size();
+  const char* end = state.data() + state.size();
+  if (begin == nullptr || std::from_chars(begin, end, uid).ptr != end) {
+    return state;
+  }
+  const struct passwd* entry = ::getpwuid(uid);
+  const std::string name = entry != nullptr ? entry->pw_name : "uid " + std::to_string(uid);
+  return state.substr(0, at + kBy.size()) +
+         (uid == ::getuid() ? "you (" + name + ")" : name + ", not by you");
+}
+
+} // namespace
 
 void put_allocations(Sightings& sightings, const std::vector<Allocation>& allocations) {
   for (const Allocation& allocation : allocations) {
     const auto found = sightings.by_id.find(allocation.id);
     if (found == sightings.by_id.end() || found->second.restart_count <= allocation.restart_count) {
       sightings.by_id[allocation.id] = allocation;
+      sightings.by_id[allocation.id].raw_state = with_name(allocation.raw_state);
     }
-    if (const auto token = scheduler::token_in_comment(allocation.comment)) {
+    if (const auto token = scheduler::token_of(allocation)) {
       auto& ids = sightings.by_token[token->value];
       if (std::find(ids.begin(), ids.end(), allocation.id) == ids.end()) {
         ids.push_back(allocation.id);
@@ -101,6 +127,7 @@ struct Reconciler::Answer {
   Result<std::vector<Allocation>> snapshot;
   Result<std::vector<Allocation>> looked_up = std::vector<Allocation>{};
   Result<std::map<std::string, std::string>> leaving = std::map<std::string, std::string>{};
+  std::optional<Duration> took; ///< the snapshot
   Result<std::map<std::string, Duration>> grace_times = std::map<std::string, Duration>{};
 };
 
@@ -119,8 +146,14 @@ Reconciler::Question Reconciler::question() const {
 
 void Reconciler::poll_if_due() {
   // Once more after a job's end: a controller that lost its memory may have queued it again.
-  const bool just_over = std::any_of(
-      jobs_.begin(), jobs_.end(), [](const auto& entry) { return entry.second->over_since; });
+  // Once more after one was parked, too: who waits for it in the queue is to be told.
+  const bool just_over = std::any_of(jobs_.begin(), jobs_.end(), [this](const auto& entry) {
+    const LiveJob& job = *entry.second;
+    const bool seen_since =
+        sightings_.asked_at && job.over_since && *sightings_.asked_at > *job.over_since;
+    const bool leaves = job.model.job.state != JobState::parked && job.notices.open().empty();
+    return job.over_since && (leaves || !seen_since);
+  });
   if (polling_ || !(anything_runs() || just_over) || (poll_at_ && now() < *poll_at_)) {
     return;
   }
@@ -128,8 +161,10 @@ void Reconciler::poll_if_due() {
   const auto answer = std::make_shared<Answer>();
   polling_ = true;
   ports_.executor.run(
-      [answer, asked, &scheduler = ports_.scheduler] {
+      [answer, asked, &scheduler = ports_.scheduler, &clock = ports_.clock] {
+        const MonoTime began = clock.monotonic();
         answer->snapshot = scheduler.snapshot();
+        answer->took = clock.monotonic() - began;
         if (!answer->snapshot) {
           return;
         }
@@ -141,6 +176,8 @@ void Reconciler::poll_if_due() {
               std::find_if(all.begin(), all.end(), [&](const auto& a) { return a.id == id; });
           if (found == all.end()) {
             missing.push_back(id);
+          } else if (found->state == AllocationState::cancelled) {
+            missing.push_back(id); // accounting knows who did it
           } else if (found->state == AllocationState::running && !found->node.empty()) {
             nodes.insert(found->node);
           }
@@ -177,7 +214,11 @@ std::vector<Allocation> Reconciler::counted_by_attempts(std::vector<Allocation> 
 
 void Reconciler::take_answer(const Question& question, const Answer& answer) {
   polling_ = false;
+  if (answer.took) {
+    figures_.query_seconds.add(static_cast<double>(answer.took->count()) / 1000);
+  }
   if (!answer.snapshot) {
+    ++figures_.query_errors;
     const Error& error = answer.snapshot.error();
     if (!sightings_.outage) {
       sightings_.outage_since = wall();

@@ -61,7 +61,21 @@ Result<JobId> Commands::resolve(const std::string& selector) {
   if (!ids) {
     return tl::unexpected(ids.error());
   }
+  if (ids->empty() && selector == "last") {
+    return fail(ErrorClass::not_found,
+                "no_such_job",
+                "there is no job yet",
+                "`ckpt submit -- PROGRAM ARGS…` starts one");
+  }
   if (ids->empty()) {
+    const auto first = reconciler_.ports().registry.array_with_number(selector);
+    if (first && *first) {
+      return fail(ErrorClass::usage,
+                  "ambiguous_job",
+                  "'" + selector + "' is a job array, and each of its tasks a job",
+                  "one of them is " + selector + "_INDEX; all are --tag " + kArrayTag + "=" +
+                      (*first)->str());
+    }
     return fail(ErrorClass::not_found,
                 "no_such_job",
                 "there is no job '" + selector + "'",
@@ -86,6 +100,15 @@ ViewContext Commands::context(const JobModel& model) {
   const store::JobFolder folder = reconciler_.ports().store.job(model.job.id);
   if (const LiveJob* live = reconciler_.find(model.job.id)) {
     context.waits_for = live->waits_for;
+    if (live->notice_trouble) {
+      context.warnings.push_back(*live->notice_trouble);
+    }
+    for (const auto& [id, warning] : live->not_moved) {
+      context.warnings.push_back(warning);
+    }
+  }
+  for (api::WarningView& warning : reconciler_.waiting_for(model)) {
+    context.warnings.push_back(std::move(warning));
   }
   const SubmissionRow* open = model.open_submission();
   if (open != nullptr && open->scheduler_job_id) {
@@ -93,6 +116,15 @@ ViewContext Commands::context(const JobModel& model) {
     const auto found = seen.find(*open->scheduler_job_id);
     context.allocation = found == seen.end() ? nullptr : &found->second;
   }
+  if (model.job.array && open != nullptr && open->token.value.find('.') == std::string::npos) {
+    context.warnings.push_back(
+        {"left_array",
+         "it was submitted again by itself, and does not count for its array's limit of tasks at "
+         "once any more; who waits for the array in Slurm's queue does not wait for it",
+         "",
+         open->intended_at});
+  }
+  context.fork_of = store::fork_of(folder.path());
   context.stdout_path = folder.output("stdout").value_or(Path{}).string();
   context.stderr_path = folder.output("stderr").value_or(Path{}).string();
   return context;
@@ -142,6 +174,19 @@ Result<std::vector<api::GenerationView>> Commands::generations(JobId id) {
     views.push_back(generation_view(*found, row));
   }
   return views;
+}
+
+std::optional<std::uint64_t> Commands::bytes_before(JobId id, GenerationId generation) {
+  const auto found = model(id);
+  std::optional<std::uint64_t> bytes;
+  if (found) {
+    for (const auto& [number, row] : found->generations) { // by their numbers
+      if (number < generation && row.sealed_at && row.bytes) {
+        bytes = row.bytes;
+      }
+    }
+  }
+  return bytes;
 }
 
 Result<api::GenerationView> Commands::generation(JobId id, GenerationId generation) {
@@ -248,6 +293,15 @@ Result<api::OutputChunk> Commands::output(JobId id, const api::OutputRequest& re
   const auto found = model(id);
   if (!found) {
     return tl::unexpected(found.error());
+  }
+  if (request.attempt &&
+      std::none_of(found->attempts.begin(), found->attempts.end(), [&](const AttemptRow& one) {
+        return one.n == *request.attempt;
+      })) {
+    return fail(ErrorClass::not_found,
+                "no_such_attempt",
+                id.str() + " has no attempt " + request.attempt->str(),
+                "`ckpt show " + id.str() + "` lists them");
   }
   const store::JobFolder folder = reconciler_.ports().store.job(id);
   Path path;

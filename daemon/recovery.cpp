@@ -1,9 +1,11 @@
 #include "core/base/log.hpp"
 #include "core/domain/machines.hpp"
 #include "core/domain/retention.hpp"
+#include "core/store/array_folder.hpp"
 #include "core/store/fate.hpp"
 #include "core/store/generations.hpp"
 #include "daemon/reconciler.hpp"
+#include "daemon/replay.hpp"
 
 #include <algorithm>
 
@@ -30,12 +32,31 @@ bool is_untidy(const JobModel& model) {
   return std::any_of(verdicts.begin(), verdicts.end(), [](const auto& v) { return !v.keep; });
 }
 
+/// To be told of something.
+bool somebody_waits(const store::JobFolder& folder) {
+  const auto batch = store::read_job_events(folder.job_journal());
+  NoticeBook book;
+  for (const store::JobEvent& event : batch ? batch->events : std::vector<store::JobEvent>{}) {
+    book.apply(event);
+  }
+  return !book.open().empty();
+}
+
 } // namespace
 
 Status Reconciler::recover(bool rebuild) {
   const auto ids = ports_.store.list_jobs();
   if (!ids) {
     return tl::unexpected(ids.error());
+  }
+  if (rebuild && !ids->empty()) {
+    // Clients ask for what came after the last number they saw; an empty registry would begin again
+    // below it. Microseconds: more than there can have been events.
+    constexpr std::int64_t kPerMillisecond = 1000;
+    const std::int64_t behind_all = wall().time_since_epoch().count() * kPerMillisecond;
+    if (const Status done = ports_.registry.number_events_from(behind_all); !done) {
+      return done;
+    }
   }
   for (const JobId id : *ids) {
     if (const Status done = recover_job(id, rebuild); !done) {
@@ -51,8 +72,54 @@ Status Reconciler::recover(bool rebuild) {
                                     std::nullopt});
     }
   }
+  remove_abandoned_arrays();
   poll_at_.reset();
   return {};
+}
+
+void Reconciler::remove_abandoned_arrays() {
+  const Path& root = ports_.store.root();
+  const auto tokens = store::ArrayFolder::abandoned(root);
+  if (!tokens) {
+    return log::error("the folders of job arrays: " + tokens.error().message);
+  }
+  for (const SubmissionToken& token : *tokens) {
+    const store::ArrayFolder folder(root, token);
+    log::info("no job is left of the array " + folder.path().string() + ", removed");
+    if (const Status removed = folder.remove(); !removed) {
+      log::error(removed.error().message);
+    }
+  }
+}
+
+/// All tasks of an accepted array are jobs, also those that the daemon died over.
+Result<bool> Reconciler::was_accepted_with_array(JobModel& model, const store::JobFolder& folder) {
+  const auto spec = folder.read_spec();
+  if (!spec) {
+    return tl::unexpected(spec.error());
+  }
+  if (!spec->array) {
+    return false;
+  }
+  const auto accepted = store::ArrayFolder(ports_.store.root(), spec->array->token).accepted();
+  if (!accepted || !*accepted) {
+    return accepted ? Result<bool>(false) : tl::unexpected(accepted.error());
+  }
+  const auto job = adopt(std::move(model));
+  if (!job) {
+    return tl::unexpected(job.error());
+  }
+  const bool first = spec->array->of == spec->id;
+  const Status done = record(**job, created_event(first ? (*accepted)->idempotency_key : ""));
+  return done ? Result<bool>(true) : tl::unexpected(done.error());
+}
+
+store::JobEvent created_event(const std::string& idempotency_key) {
+  store::JobEvent created;
+  created.kind = store::JobEventKind::created;
+  created.by = "user";
+  created.idempotency_key = idempotency_key;
+  return created;
 }
 
 Status Reconciler::recover_job(JobId id, bool rebuild) {
@@ -75,6 +142,12 @@ Status Reconciler::recover_job(JobId id, bool rebuild) {
   if (!created) {
     return tl::unexpected(created.error());
   }
+  if (!*created) {
+    const auto accepted = was_accepted_with_array(model, folder);
+    if (!accepted || *accepted) {
+      return accepted ? Status{} : tl::unexpected(accepted.error());
+    }
+  }
   if (!*created && folder.creator() != ports_.store.creator()) {
     log::warning(id.str() +
                  ": was never accepted, and was not made from this state folder; left as "
@@ -90,11 +163,18 @@ Status Reconciler::recover_job(JobId id, bool rebuild) {
   // One that is over is looked at once more if that may not have been done yet.
   const bool long_over = !model.job.ended_at || wall() - *model.job.ended_at > kLookedAt;
   if (is_final(model.job.state) && model.open_submission() == nullptr && long_over &&
-      !is_untidy(model)) {
+      !is_untidy(model) && !somebody_waits(folder)) {
     return {};
   }
   const auto job = adopt(std::move(model));
-  return job ? Status{} : tl::unexpected(job.error());
+  if (!job) {
+    return tl::unexpected(job.error());
+  }
+  const AttemptRow* newest = (*job)->model.newest_attempt();
+  if (from_files && newest != nullptr && newest->live() && newest->started_at) {
+    read_coordinator(**job, newest->n);
+  }
+  return {};
 }
 
 /// False when job.jsonl has not even its first line.
@@ -109,7 +189,58 @@ Reconciler::catch_up(JobModel& model, const store::JobFolder& folder, bool from_
     return !first || first->has_value();
   }
   Change change;
-  for (const store::JobEvent& event : batch->events) {
+  const Status read =
+      from_files ? read_all(model, folder, change) : read_on(model, folder, batch->events, change);
+  if (!read) {
+    return tl::unexpected(read.error());
+  }
+  if (const auto policy = folder.read_policy()) {
+    model.job.policy = *policy;
+  }
+  if (const auto options = folder.read_restart_options()) {
+    model.job.overrides = {options->sbatch_args, options->time_limit};
+  }
+  if (from_files || !is_final(model.job.state)) {
+    for (const AttemptRow& row : std::vector<AttemptRow>(model.attempts)) {
+      const auto fate = row.live() ? store::read_fate(folder, row.n)
+                                   : Result<std::optional<store::Fate>>(std::nullopt);
+      if (fate && *fate && (*fate)->kind == store::FateKind::result) {
+        take_result(model, row.n, **fate, change);
+      }
+    }
+    if (const Status done = reconcile_generations(model, folder, change); !done) {
+      return tl::unexpected(done.error());
+    }
+  }
+  if (const Status done = ports_.registry.commit(model, change); !done) {
+    return tl::unexpected(done.error());
+  }
+  return true;
+}
+
+/// Without a row of it: all that the files tell.
+Status Reconciler::read_all(JobModel& model, const store::JobFolder& folder, Change& change) {
+  const auto replayed = replay(model, folder, change);
+  if (!replayed) {
+    return tl::unexpected(replayed.error());
+  }
+  for (const std::string& what : replayed->damaged) {
+    log::error(model.job.id.str() + ": " + what);
+    change.events.push_back(
+        {wall(), "job_unreadable", {}, {}, what, "daemon", "daemon", std::nullopt});
+  }
+  for (const store::Claim& claim : replayed->claims) {
+    ports_.registry.note_node(claim.host, claim.at);
+  }
+  return {};
+}
+
+/// What the files hold beyond the rows: one died between a durable line and its transaction.
+Status Reconciler::read_on(JobModel& model,
+                           const store::JobFolder& folder,
+                           const std::vector<store::JobEvent>& events,
+                           Change& change) {
+  for (const store::JobEvent& event : events) {
     if (event.number < model.job.position.next_number) {
       continue;
     }
@@ -120,60 +251,29 @@ Reconciler::catch_up(JobModel& model, const store::JobFolder& folder, bool from_
       model.open_submission()->state = SubmissionState::asked;
     }
   }
-  if (const auto policy = folder.read_policy()) {
-    model.job.policy = *policy;
+  if (is_final(model.job.state)) {
+    return {};
   }
-  if (const auto options = folder.read_restart_options()) {
-    model.job.overrides = {options->sbatch_args, options->time_limit};
+  const auto claims = folder.read_claims();
+  if (!claims) {
+    return tl::unexpected(claims.error());
   }
-  if (from_files || !is_final(model.job.state)) {
-    const auto claims = folder.read_claims();
-    if (!claims) {
-      return tl::unexpected(claims.error());
-    }
-    for (const store::Claim& claim : *claims) {
-      apply(model, claim, change);
-    }
-    for (const AttemptId n : [&] {
-           std::vector<AttemptId> all;
-           for (const AttemptRow& row : model.attempts) {
-             all.push_back(row.n);
-           }
-           return all;
-         }()) {
-      AttemptRow& row = *model.attempt(n);
-      const auto events = store::read_attempt_events(folder.attempt(n).journal(), row.position);
-      if (!events) {
-        continue;
-      }
-      for (const store::AttemptEvent& event : events->events) {
-        apply(model, n, event, change);
-      }
-      model.attempt(n)->position = events->position;
-      const auto fate = row.live() ? store::read_fate(folder, n)
-                                   : Result<std::optional<store::Fate>>(std::nullopt);
-      if (fate && *fate && (*fate)->kind == store::FateKind::result) {
-        take_result(model, n, **fate, change);
-      }
-    }
-    if (from_files) {
-      // The journal of a lost attempt does not know that it was lost: once more, by job.jsonl.
-      Change again;
-      for (const store::JobEvent& event : batch->events) {
-        if (event.kind == store::JobEventKind::attempt_lost) {
-          apply(model, event, again);
-        }
-      }
-      change.attempts.insert(again.attempts.begin(), again.attempts.end());
-    }
-    if (const Status done = reconcile_generations(model, folder, change); !done) {
-      return tl::unexpected(done.error());
-    }
+  for (const store::Claim& claim : *claims) {
+    apply(model, claim, change);
   }
-  if (const Status done = ports_.registry.commit(model, change); !done) {
-    return tl::unexpected(done.error());
+  for (std::size_t i = 0; i < model.attempts.size(); ++i) {
+    const AttemptId n = model.attempts[i].n;
+    const auto events_of =
+        store::read_attempt_events(folder.attempt(n).journal(), model.attempts[i].position);
+    if (!events_of) {
+      continue;
+    }
+    for (const store::AttemptEvent& event : events_of->events) {
+      apply(model, n, event, change);
+    }
+    model.attempts[i].position = events_of->position;
   }
-  return true;
+  return {};
 }
 
 /// The runner died between its result and the line in its journal: that line as it was to be.
@@ -198,9 +298,11 @@ Reconciler::reconcile_generations(JobModel& model, const store::JobFolder& folde
     row.id = found.id;
     change.generations.insert(found.id);
     if (found.manifest) {
-      const Manifest& manifest = *found.manifest;
       row.state = GenerationState::sealed;
       row.reason.clear();
+    }
+    if (found.manifest || found.removed_manifest) {
+      const Manifest& manifest = found.manifest ? *found.manifest : *found.removed_manifest;
       row.trigger = manifest.trigger;
       row.attempt = manifest.attempt;
       row.parent = manifest.parent;

@@ -9,7 +9,7 @@
 
 namespace ckpt::daemon {
 
-/// The thread of the blocking scheduler calls.
+/// A thread of blocking calls: those of the scheduler, and another one of the messages to people.
 class SchedulerWorker final : public Executor {
 public:
   /// `post` brings a function to the loop; it must work until stop() has returned.

@@ -1,9 +1,12 @@
 #include "daemon/set_up.hpp"
 
+#include "api/rate.hpp"
 #include "core/base/clock.hpp"
 #include "core/base/kill_point.hpp"
 #include "core/base/process.hpp"
 #include "core/base/strings.hpp"
+#include "core/store/origin.hpp"
+#include "daemon/registry_file.hpp"
 
 #include <unistd.h>
 
@@ -30,6 +33,7 @@ open_store(const Path& path, const StoreClaim& claim, store::StoreOwner& owner) 
   }
   owner = *std::move(owned);
   store->set_creator(owner.state_id);
+  store::remove_staged_origins(*store);
   return store;
 }
 
@@ -98,20 +102,6 @@ PollTimes poll_times(const Config& config, SchedulerKind kind) {
   return poll;
 }
 
-/// A damaged or older registry is put aside, never deleted.
-Status put_aside(const Path& file) {
-  for (const char* suffix : {"", "-wal", "-shm"}) {
-    const Path from = file.string() + suffix;
-    std::error_code error;
-    if (std::filesystem::exists(from, error)) {
-      if (const Status done = rename_durably(from, file.string() + ".old" + suffix); !done) {
-        return done;
-      }
-    }
-  }
-  return {};
-}
-
 std::vector<api::EngineView> look_at_engines(const engine::EngineConfig& config) {
   std::vector<api::EngineView> views;
   for (const EngineKind kind : {EngineKind::dmtcp, EngineKind::criu, EngineKind::app}) {
@@ -150,26 +140,25 @@ Result<Path> socket_path(const DaemonOptions& options) {
   return folder ? Result<Path>(*folder / "ckptd.sock") : tl::unexpected(folder.error());
 }
 
-Result<Opened> open_all(const DaemonOptions& options) {
+Result<Opened> open_all(const DaemonOptions& options, bool silent_owner) {
   Opened opened;
   auto store = find_and_open_store(options, opened.store_owner);
   if (!store) {
     return tl::unexpected(store.error());
   }
   opened.store = std::make_unique<store::Store>(*std::move(store));
-  const Path file = options.paths.state_dir / "registry.db";
-  if (options.rebuild) {
-    if (const Status done = put_aside(file); !done) {
-      return tl::unexpected(done.error());
-    }
+  const auto jobs = opened.store->list_jobs();
+  if (!jobs) {
+    return tl::unexpected(jobs.error());
   }
-  std::error_code error;
-  opened.registry_is_new = !std::filesystem::exists(file, error);
-  auto registry = Registry::open(file);
+  auto registry = open_registry(options.paths.state_dir / "registry.db",
+                                {options.rebuild, !jobs->empty(), silent_owner});
   if (!registry) {
     return tl::unexpected(registry.error());
   }
-  opened.registry = *std::move(registry);
+  opened.registry = std::move(registry->registry);
+  opened.registry_is_new = registry->is_new;
+  opened.rebuilt = std::move(registry->rebuilt);
   remove_stale_temporaries(opened.store->root() / "bin", seconds{10});
   const auto runner = opened.store->install_runner(options.runner_executable, CKPT_VERSION);
   if (!runner) {
@@ -186,6 +175,13 @@ Result<Opened> open_all(const DaemonOptions& options) {
                    options.config.text("engine.criu.path"),
                    runner->string()};
   opened.engines = look_at_engines(opened.engine);
+  opened.verify.every = options.config.duration("verify.every");
+  opened.verify.bytes_per_second =
+      api::parse_rate(options.config.text("verify.rate")).value_or(0); // checked when it was read
+  opened.messenger.command = options.config.text("notify.command");
+  opened.messenger.mail_command = options.config.text("notify.mail_command");
+  opened.messenger.timeout = options.config.duration("notify.timeout");
+  opened.messenger.env = config.env;
   opened.under_systemd = !variable(options.env, "NOTIFY_SOCKET").empty();
 
   ReconcilerConfig& out = opened.reconciler;
@@ -196,10 +192,15 @@ Result<Opened> open_all(const DaemonOptions& options) {
   out.limits.act_repeat = options.config.duration("limits.act_repeat");
   out.poll = poll_times(options.config, kind);
   out.runner = runner->string();
+  out.tells_command = !opened.messenger.command.empty();
   out.env = config.env;
   out.state_dir = options.paths.state_dir.string();
   // Daemon and runners must mean the same by a lease that has run out.
   out.exports["CKPT_LEASE"] = std::to_string(out.limits.lease / milliseconds{1}) + "ms";
+  const Duration patience = options.config.duration("limits.store_patience");
+  out.exports["CKPT_STORE_PATIENCE"] = std::to_string(patience / milliseconds{1}) + "ms";
+  out.exports["CKPT_RESTART_DELAY"] =
+      std::to_string(options.config.duration("limits.restart_delay") / milliseconds{1}) + "ms";
   out.exports.merge(kill_point_environment());
   if (!opened.engine.dmtcp_root.empty()) {
     out.exports["CKPT_DMTCP_ROOT"] = opened.engine.dmtcp_root;
@@ -228,11 +229,28 @@ complete_status(api::StatusView view, const Opened& opened, Reconciler& reconcil
     view.degraded.push_back(
         {"store_unusable", space.error().message, space.error().advice, std::nullopt});
   }
+  if (opened.rebuilt) {
+    view.degraded.push_back(*opened.rebuilt);
+  }
+  if (const auto& trouble = reconciler.registry_trouble()) {
+    view.degraded.push_back({trouble->code,
+                             trouble->message,
+                             "jobs go on, and their files are written; " + trouble->advice,
+                             reconciler.registry_trouble_since()});
+  }
   if (seen.outage) {
     view.degraded.push_back({"scheduler_down",
                              "the scheduler does not answer: " + seen.outage->message,
                              "jobs that run go on; new ones start when it answers",
                              seen.outage_since});
+  }
+  for (const Reconciler::CorruptNewest& found : reconciler.corrupt_newest()) {
+    view.degraded.push_back({"generation_corrupt",
+                             "the newest generation of " + found.job.str() + ", " +
+                                 found.generation.str() + ", is corrupt: " + found.problem,
+                             "a restart would take an older one; while it runs, `ckpt checkpoint " +
+                                 found.job.str() + "` makes a good one",
+                             std::nullopt});
   }
   const auto counts = opened.registry->count_by_state();
   const auto last = opened.registry->last_seq();

@@ -4,8 +4,10 @@
 #include "core/base/log.hpp"
 #include "core/engine/engine.hpp"
 #include "daemon/daemon.hpp"
+#include "daemon/messenger.hpp"
 #include "daemon/reconciler.hpp"
 #include "daemon/store_claim.hpp"
+#include "daemon/verifier.hpp"
 
 #include <memory>
 
@@ -19,13 +21,19 @@ struct Opened {
   std::unique_ptr<Registry> registry;
   engine::EngineConfig engine;
   ReconcilerConfig reconciler;
+  MessengerConfig messenger;
+  VerifySettings verify;
   std::vector<api::EngineView> engines; ///< as found at the start
   std::string scheduler_version;
-  bool registry_is_new = false;
+  bool registry_is_new = false; ///< to be filled from the store
+  /// Why it was made again from the store though nobody had asked for that, and where the old one
+  /// is: for log, events and status.
+  std::optional<api::DegradedView> rebuilt;
   bool under_systemd = false;
 };
 
-Result<Opened> open_all(const DaemonOptions& options);
+/// `silent_owner`: the owner before may only be frozen, and hold the registry's lock.
+Result<Opened> open_all(const DaemonOptions& options, bool silent_owner);
 Result<Path> socket_path(const DaemonOptions& options);
 log::Level log_level(const std::string& text);
 /// Scheduler, engines, store, counts and what is degraded.

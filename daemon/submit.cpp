@@ -1,6 +1,7 @@
 #include "core/base/kill_point.hpp"
 #include "core/base/strings.hpp"
 #include "core/json/json.hpp"
+#include "core/script/interpreter.hpp"
 #include "daemon/commands.hpp"
 
 #include <nlohmann/json.hpp>
@@ -53,17 +54,32 @@ Status check_engine(const JobSpec& spec, const Policy& policy, const engine::Eng
   return {};
 }
 
-std::string digest_of(const api::SubmitRequest& request) {
+} // namespace
+
+std::string Commands::request_digest(const api::SubmitRequest& request) {
   JobSpec spec = request.spec;
   spec.id = {};
   spec.created_at = {};
   // Equal requests have equal text; a short form of it is enough to tell others apart.
-  return std::to_string(
-      std::hash<std::string>{}(dump_json(to_json(spec)) + dump_json(to_json(request.policy))));
+  return std::to_string(std::hash<std::string>{}(
+      dump_json(to_json(spec)) + dump_json(to_json(request.policy)) + request.script.value_or("")));
 }
 
-std::string default_name(const JobSpec& spec) {
-  return Path(spec.argv.front()).filename().string();
+std::string Commands::default_name(const JobSpec& spec) {
+  return Path(spec.script_name.empty() ? spec.argv.front() : spec.script_name).filename().string();
+}
+
+namespace {
+
+/// Notes the script's name, and puts the interpreter in its place; the copy comes behind that.
+Result<std::size_t> prepare_script(JobSpec& spec, const std::string& text) {
+  const auto interpreter = script::interpreter_of(text);
+  if (!interpreter) {
+    return tl::unexpected(interpreter.error());
+  }
+  spec.script_name = spec.argv.front();
+  spec.argv.insert(spec.argv.begin(), interpreter->begin(), interpreter->end());
+  return interpreter->size();
 }
 
 } // namespace
@@ -78,6 +94,9 @@ Status Commands::check_submit(const api::SubmitRequest& request) {
     return fail(ErrorClass::usage,
                 "no_such_cwd",
                 "the working directory '" + spec.cwd + "' is no folder here");
+  }
+  if (const auto mail = scheduler::mail_wish(spec.sbatch_args); !mail) {
+    return tl::unexpected(mail.error());
   }
   if (spec.time_limit && *spec.time_limit <= Duration{0}) {
     return fail(ErrorClass::usage, "invalid_time_limit", "the time limit must be positive");
@@ -116,7 +135,7 @@ Status Commands::check_submit(const api::SubmitRequest& request) {
 }
 
 Result<JobId> Commands::submit(const api::SubmitRequest& request) {
-  const std::string digest = digest_of(request);
+  const std::string digest = request_digest(request);
   const auto seen = seen_before("submit", 0, request.idempotency_key, digest);
   if (!seen || *seen) {
     if (!seen) {
@@ -124,7 +143,25 @@ Result<JobId> Commands::submit(const api::SubmitRequest& request) {
     }
     return JobId::parse(**seen).value_or(JobId{});
   }
-  api::SubmitRequest full = request;
+  auto wanted = prepare_request(request);
+  if (!wanted) {
+    return tl::unexpected(wanted.error());
+  }
+  JobSpec& spec = wanted->full.spec;
+  if (spec.name.empty()) {
+    spec.name = default_name(spec);
+  } else if (wanted->full.script) {
+    // sbatch takes any name, and any number of the same script; a number tells them apart.
+  } else if (const Status free = check_name(spec.name); !free) {
+    return tl::unexpected(free.error());
+  }
+  return make_job(wanted->full, digest, wanted->script_at, {});
+}
+
+/// Checked, and with what the daemon itself says of a job, but for its name.
+Result<PreparedRequest> Commands::prepare_request(const api::SubmitRequest& request) {
+  PreparedRequest prepared{request, 0};
+  api::SubmitRequest& full = prepared.full;
   JobSpec& spec = full.spec;
   const SchedulerKind ours = reconciler_.ports().scheduler.kind();
   spec.scheduler = request.scheduler.value_or(ours);
@@ -137,49 +174,90 @@ Result<JobId> Commands::submit(const api::SubmitRequest& request) {
                     ? "`ckpt run` and `ckpt submit --scheduler local` start one for local jobs"
                     : "unset CKPTD_SCHEDULER and scheduler.kind, and restart the daemon");
   }
+  if (full.script && !spec.argv.empty()) {
+    const auto at = prepare_script(spec, *full.script);
+    if (!at) {
+      return tl::unexpected(at.error());
+    }
+    prepared.script_at = *at;
+  }
   if (const Status fine = check_submit(full); !fine) {
     return tl::unexpected(fine.error());
   }
-  if (spec.name.empty()) {
-    spec.name = default_name(spec);
-  } else if (const auto other = reconciler_.ports().registry.unfinished_named(spec.name);
-             !other || *other) {
-    return other ? fail(ErrorClass::conflict,
-                        "name_taken",
-                        (*other)->str() + " is unfinished and has the name '" + spec.name + "'",
-                        "`ckpt restart " + (*other)->str() + "`, or another name")
-                 : tl::unexpected(other.error());
+  auto args = name_dependencies(spec.sbatch_args);
+  if (!args) {
+    return tl::unexpected(args.error());
   }
-  spec.created_at = reconciler_.ports().clock.now();
-  const auto known = reconciler_.ports().registry.all_jobs();
-  if (!known) {
-    return tl::unexpected(known.error());
+  spec.sbatch_args = *std::move(args);
+  return prepared;
+}
+
+Status Commands::check_name(const std::string& name) {
+  const auto other = reconciler_.ports().registry.unfinished_named(name);
+  if (!other) {
+    return tl::unexpected(other.error());
   }
-  std::int64_t next = known->empty() ? 1 : known->back().value + 1;
-  for (;; ++next) { // folders that the registry does not know keep their numbers
-    spec.id = JobId{next};
-    const auto made = reconciler_.ports().store.create_job(spec, full.policy);
-    if (made) {
-      break;
-    }
-    if (made.error().code != "file_exists") {
-      return tl::unexpected(made.error());
-    }
+  return *other ? fail(ErrorClass::conflict,
+                       "name_taken",
+                       (*other)->str() + " is unfinished and has the name '" + name + "'",
+                       "`ckpt restart " + (*other)->str() + "`, or another name")
+                : Status{};
+}
+
+Result<JobId> Commands::make_job(api::SubmitRequest full,
+                                 const std::string& digest,
+                                 std::size_t script_at,
+                                 const std::function<Status(const Path& folder)>& prepare) {
+  JobSpec& spec = full.spec;
+  if (const Status made = make_folder(full, script_at, false); !made) {
+    return tl::unexpected(made.error());
+  }
+  // Until the durable event below nobody was told of this job: a death leaves none.
+  if (const Status ready = prepare ? prepare(folder(spec.id)) : Status{}; !ready) {
+    std::ignore = reconciler_.ports().store.remove_job(spec.id);
+    return tl::unexpected(ready.error());
   }
   kill_point("submit.folder");
   auto job = reconciler_.adopt(model_of(spec, full.policy));
   if (!job) {
     return tl::unexpected(job.error());
   }
-  store::JobEvent created;
-  created.kind = store::JobEventKind::created;
-  created.by = "user";
-  created.idempotency_key = request.idempotency_key;
+  store::JobEvent created = created_event(full.idempotency_key);
+  if (spec.started_from) {
+    created.reason =
+        "a fork of " + spec.started_from->job.str() + " " + spec.started_from->generation.str();
+  }
   if (const Status done = reconciler_.record(**job, created, digest); !done) {
     return tl::unexpected(done.error());
   }
   reconciler_.attend(**job);
   return spec.id;
+}
+
+Status Commands::make_folder(api::SubmitRequest& full, std::size_t script_at, bool first_task) {
+  JobSpec& spec = full.spec;
+  spec.created_at = reconciler_.ports().clock.now();
+  const auto known = reconciler_.ports().registry.all_jobs();
+  if (!known) {
+    return tl::unexpected(known.error());
+  }
+  std::int64_t next = known->empty() ? 1 : known->back().value + 1;
+  for (next = std::max(next, spec.id.value);; ++next) {
+    // Folders that the registry does not know keep their numbers.
+    const store::Store& store = reconciler_.ports().store;
+    spec.id = JobId{next};
+    if (full.script) {
+      spec.argv[script_at] = store.job(spec.id).script().string();
+    }
+    if (first_task) {
+      spec.array->of = spec.id;
+      full.policy.tags[kArrayTag] = spec.id.str();
+    }
+    const auto made = store.create_job(spec, full.policy, full.script);
+    if (made || made.error().code != "file_exists") {
+      return made ? Status{} : tl::unexpected(made.error());
+    }
+  }
 }
 
 Result<bool> Commands::submission_settled(JobId id) {
@@ -197,7 +275,9 @@ Result<bool> Commands::submission_settled(JobId id) {
                 first.reason.empty() ? found->job.reason : first.reason,
                 "the job is kept as " + id.str() + " (failed)");
   }
-  return first.scheduler_job_id.has_value();
+  // Tried, and not possible just now (what it waits for is in no queue): the job says why.
+  const bool put_off = first.state == SubmissionState::intended && !first.reason.empty();
+  return first.scheduler_job_id.has_value() || put_off;
 }
 
 } // namespace ckpt::daemon

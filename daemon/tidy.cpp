@@ -11,6 +11,15 @@
 // durable event comes first, so that nobody starts from what is being removed.
 
 namespace ckpt::daemon {
+
+/// What is to be removed, by now or by a daemon that died on the way.
+struct Reconciler::Removals {
+  std::map<GenerationId, std::string> generations; ///< with the reason
+  std::vector<GenerationId> failed;                ///< their copies of files
+  std::set<AttemptId> attempts;                    ///< that wrote failed ones
+  void carry_out(const Path& folder) const;
+};
+
 namespace {
 
 JobPhase phase_of(JobState state) {
@@ -64,32 +73,25 @@ std::vector<GenerationFacts> generation_facts(const JobModel& model,
   return facts;
 }
 
-/// What is to be removed, by now or by a daemon that died on the way.
-struct Removals {
-  std::map<GenerationId, std::string> generations; ///< with the reason
-  std::vector<GenerationId> failed;                ///< their copies of files
-  std::set<AttemptId> attempts;                    ///< that wrote failed ones
-};
+} // namespace
 
-void carry_out(const Path& folder, const Removals& removals) {
-  const store::Generations generations(folder);
+void Reconciler::Removals::carry_out(const Path& folder) const {
+  const store::Generations stored(folder);
   const auto say = [&](const Status& done) {
     if (!done) {
       log::warning(folder.string() + ": " + done.error().message);
     }
   };
-  for (const auto& [id, reason] : removals.generations) {
-    say(generations.remove(id, reason));
+  for (const auto& [id, reason] : generations) {
+    say(stored.remove(id, reason));
   }
-  for (const GenerationId id : removals.failed) {
-    say(remove_tree(generations.saved_dir(id)));
+  for (const GenerationId id : failed) {
+    say(remove_tree(stored.saved_dir(id)));
   }
-  for (const AttemptId attempt : removals.attempts) {
-    say(generations.remove_unsealed_images(attempt));
+  for (const AttemptId attempt : attempts) {
+    say(stored.remove_unsealed_images(attempt));
   }
 }
-
-} // namespace
 
 bool Reconciler::may_have_runner(const LiveJob& job) const {
   const AttemptRow& newest = *job.model.newest_attempt();
@@ -145,6 +147,66 @@ void Reconciler::tidy_if_quiet(LiveJob& job) {
       });
 }
 
+std::vector<RetentionVerdict>
+Reconciler::verdicts(const JobModel& model, const std::vector<store::GenerationOnDisk>& on_disk) {
+  return retain(generation_facts(model, on_disk), model.job.policy, phase_of(model.job.state));
+}
+
+bool Reconciler::has_runner(const JobModel& model) const {
+  const auto live = jobs_.find(model.job.id);
+  if (live == jobs_.end()) {
+    return false; // over for long, and looked at after its end
+  }
+  const LiveJob& job = *live->second;
+  return job.busy || (job.model.newest_attempt() != nullptr && may_have_runner(job));
+}
+
+void Reconciler::tidy_now(LiveJob& job, const std::vector<store::GenerationOnDisk>& on_disk) {
+  if (!job.busy && job.model.newest_attempt() != nullptr) {
+    tidy(job, on_disk);
+  }
+}
+
+Status Reconciler::remove_now(LiveJob& job, GenerationId generation, const std::string& reason) {
+  store::JobEvent event;
+  event.kind = store::JobEventKind::pruned;
+  event.generation = generation;
+  event.reason = reason;
+  event.by = "user";
+  if (const Status done = record(job, event); !done) {
+    return done;
+  }
+  Removals removals;
+  removals.generations[generation] = reason;
+  remove(job, removals);
+  return {};
+}
+
+/// It has written its last word, and the scheduler has seen its batch process end.
+bool Reconciler::has_left(const AttemptRow& attempt) const {
+  const auto seen = sightings_.by_id.find(attempt.scheduler_job_id);
+  return !attempt.live() && !attempt.marked_lost && seen != sightings_.by_id.end() &&
+         seen->second.restart_count <= attempt.restart_count && is_over(seen->second.state) &&
+         seen->second.state != AllocationState::node_fail;
+}
+
+bool Reconciler::let_go(JobId id) {
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end()) {
+    return true;
+  }
+  const LiveJob& job = *found->second;
+  if (job.busy || job.unsaved || job.model.open_submission() != nullptr) {
+    return false;
+  }
+  if (has_runner(job.model) && !has_left(*job.model.newest_attempt())) {
+    poll_soon();
+    return false;
+  }
+  jobs_.erase(found);
+  return true;
+}
+
 void Reconciler::tidy(LiveJob& job, const std::vector<store::GenerationOnDisk>& on_disk) {
   if (!still_owner() || may_have_runner(job)) {
     return;
@@ -155,9 +217,7 @@ void Reconciler::tidy(LiveJob& job, const std::vector<store::GenerationOnDisk>& 
       removals.generations[generation.id] = generation.tombstone; // begun, and not finished
     }
   }
-  const auto facts = generation_facts(job.model, on_disk);
-  for (const RetentionVerdict& verdict :
-       retain(facts, job.model.job.policy, phase_of(job.model.job.state))) {
+  for (const RetentionVerdict& verdict : verdicts(job.model, on_disk)) {
     if (verdict.keep) {
       continue;
     }
@@ -176,11 +236,14 @@ void Reconciler::tidy(LiveJob& job, const std::vector<store::GenerationOnDisk>& 
       removals.attempts.insert(*row.attempt);
     }
   }
-  if (removals.generations.empty() && removals.attempts.empty()) {
-    return;
+  if (!removals.generations.empty() || !removals.attempts.empty()) {
+    remove(job, removals);
   }
+}
+
+void Reconciler::remove(LiveJob& job, const Removals& removals) {
   job.busy = true; // nothing is decided of it until they are gone
-  ports_.executor.run([folder = job.folder.path(), removals] { carry_out(folder, removals); },
+  ports_.executor.run([folder = job.folder.path(), removals] { removals.carry_out(folder); },
                       [this, id = job.model.job.id] {
                         if (LiveJob* again = find(id)) {
                           again->busy = false;

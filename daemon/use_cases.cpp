@@ -1,5 +1,7 @@
 #include "daemon/use_cases.hpp"
 
+#include "daemon/checkpoint_progress.hpp"
+
 #include <algorithm>
 #include <optional>
 
@@ -8,8 +10,9 @@ namespace ckpt::daemon {
 DaemonUseCases::DaemonUseCases(LoopGate& gate,
                                Commands& commands,
                                std::function<Result<api::StatusView>()> status,
+                               Around around,
                                Duration submit_patience)
-    : gate_(gate), commands_(commands), status_(std::move(status)),
+    : gate_(gate), commands_(commands), status_(std::move(status)), around_(std::move(around)),
       submit_patience_(submit_patience) {}
 
 Result<api::StatusView> DaemonUseCases::status() {
@@ -21,14 +24,18 @@ Result<api::JobView> DaemonUseCases::submit(const api::SubmitRequest& request) {
   if (!id) {
     return tl::unexpected(id.error());
   }
+  return view_of_new(*id);
+}
+
+Result<api::JobView> DaemonUseCases::view_of_new(JobId id) {
   // The job is durable. Who typed a wrong partition wants to know it now; a scheduler that is slow
   // or down is another matter: the job is submitted when it answers.
   const auto settled = gate_.wait_until(
-      [this, job = *id] { return commands_.submission_settled(job); }, submit_patience_);
+      [this, job = id] { return commands_.submission_settled(job); }, submit_patience_);
   if (!settled && settled.error().code == "sbatch_refused") {
     return tl::unexpected(settled.error());
   }
-  return gate_.call([this, job = *id] { return commands_.view(job); });
+  return gate_.call([this, job = id] { return commands_.view(job); });
 }
 
 Result<api::Page<api::JobView>> DaemonUseCases::list_jobs(const api::JobFilter& filter) {
@@ -49,8 +56,21 @@ Result<std::vector<api::GenerationView>> DaemonUseCases::generations(const std::
 
 Result<api::GenerationView> DaemonUseCases::generation(const std::string& selector,
                                                        GenerationId generation) {
-  return with_job(selector,
-                  [this, generation](JobId id) { return commands_.generation(id, generation); });
+  auto work = std::make_shared<std::optional<CheckpointInWork>>();
+  auto view = with_job(selector, [=, this](JobId id) -> Result<api::GenerationView> {
+    auto found = commands_.generation(id, generation);
+    if (found && found->state == GenerationState::writing && found->attempt &&
+        found->requested_at) {
+      *work = CheckpointInWork{commands_.store().job(id).attempt(*found->attempt).images(),
+                               *found->requested_at,
+                               commands_.bytes_before(id, generation)};
+    }
+    return found;
+  });
+  if (view && *work) {
+    view->progress = progress_of(**work);
+  }
+  return view;
 }
 
 Result<std::vector<api::ProcessView>> DaemonUseCases::processes(const std::string& selector) {

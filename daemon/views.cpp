@@ -4,11 +4,13 @@
 #include "core/domain/timing.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 namespace ckpt::daemon {
 namespace {
 
-api::AttemptView attempt_view(const JobModel& model, const AttemptRow& row) {
+api::AttemptView
+attempt_view(const JobModel& model, const AttemptRow& row, const ViewContext& context) {
   api::AttemptView view;
   view.n = row.n;
   view.job = model.job.id;
@@ -28,12 +30,27 @@ api::AttemptView attempt_view(const JobModel& model, const AttemptRow& row) {
   view.walltime_ends_at = row.walltime_ends_at;
   if (row.started_from) {
     view.started_from = GenerationRef{model.job.id, *row.started_from};
+  } else if (row.started_at) {
+    view.started_from = context.fork_of; // a fork's beginning
   }
   view.engine = row.engine;
   view.engine_version = row.engine_version;
   view.exit_code = row.exit_code;
   view.signal = row.signal;
   return view;
+}
+
+/// The interpreter and its argument are all that can stand before it. Of a fork it is the origin's.
+std::string kept_script(const std::vector<std::string>& argv) {
+  constexpr std::size_t kBefore = 2;
+  for (std::size_t i = 1; i < argv.size() && i <= kBefore; ++i) {
+    const std::filesystem::path path(argv[i]);
+    if (path.filename() == "script" && path.parent_path().parent_path().filename() == "jobs" &&
+        JobId::parse(path.parent_path().filename().string())) {
+      return argv[i];
+    }
+  }
+  return {};
 }
 
 /// What waits for its runner: a submission without a claim, or a requeue of one.
@@ -55,6 +72,9 @@ std::optional<api::AttemptView> waiting_view(const JobModel& model, const ViewCo
   view.restart_count = seen_count;
   view.submitted_at = open->submitted_at.value_or(open->intended_at);
   view.state = AttemptState::submitted;
+  if (model.attempts.empty()) {
+    view.started_from = context.fork_of; // what it will start from
+  }
   view.reason = context.waits_for;
   if (context.allocation != nullptr) {
     view.reason = context.allocation->reason;
@@ -87,7 +107,9 @@ const GenerationRow* newest_good(const JobModel& model) {
   return best;
 }
 
-api::AccountingView accounting(const JobModel& model, TimePoint now) {
+} // namespace
+
+api::AccountingView accounting_of(const JobModel& model, TimePoint now) {
   api::AccountingView total;
   for (std::size_t i = 0; i < model.attempts.size(); ++i) {
     const AttemptRow& row = model.attempts[i];
@@ -118,6 +140,8 @@ api::AccountingView accounting(const JobModel& model, TimePoint now) {
   return total;
 }
 
+namespace {
+
 void next_checkpoint_of(const JobModel& model, TimePoint now, api::JobView& view) {
   const AttemptRow* row = model.newest_attempt();
   if (row == nullptr || !row->live() || !row->started_at || model.job.state != JobState::running) {
@@ -125,6 +149,10 @@ void next_checkpoint_of(const JobModel& model, TimePoint now, api::JobView& view
   }
   RunFacts facts;
   facts.now = now - *row->started_at;
+  for (const AttemptRow& earlier : model.attempts) {
+    facts.total_before += earlier.n < row->n ? run_time(earlier, now) : Duration{0};
+  }
+  facts.run_before = facts.total_before; // without what was lost and repeated, if anything was
   if (row->walltime_ends_at) {
     facts.allocation_end = *row->walltime_ends_at - *row->started_at;
     facts.time_limit = facts.allocation_end;
@@ -155,7 +183,7 @@ void next_checkpoint_of(const JobModel& model, TimePoint now, api::JobView& view
 std::vector<api::AttemptView> attempt_views(const JobModel& model, const ViewContext& context) {
   std::vector<api::AttemptView> views;
   for (const AttemptRow& row : model.attempts) {
-    views.push_back(attempt_view(model, row));
+    views.push_back(attempt_view(model, row, context));
   }
   if (auto waiting = waiting_view(model, context)) {
     views.push_back(*std::move(waiting));
@@ -182,6 +210,7 @@ api::GenerationView generation_view(const JobModel& model, const GenerationRow& 
   view.engine_version = row.engine_version;
   view.host = row.host;
   view.pinned = row.pinned;
+  view.verified_at = row.verified_at;
   return view;
 }
 
@@ -190,9 +219,13 @@ api::JobView job_view(const JobModel& model, const ViewContext& context) {
   api::JobView view;
   view.id = job.id;
   view.name = job.name;
+  view.array = job.array;
   view.state = job.state;
   view.reason =
       job.reason.empty() && job.state == JobState::queued ? context.waits_for : job.reason;
+  if (job.state == JobState::queued && job.hold == HoldWish::held) {
+    view.reason = "held by the user" + (job.reason.empty() ? "" : "; " + job.reason);
+  }
   view.scheduler = job.scheduler;
   view.engine_wish = job.engine_wish;
   view.engine = job.engine;
@@ -203,6 +236,7 @@ api::JobView job_view(const JobModel& model, const ViewContext& context) {
   view.tags = job.policy.tags;
   view.policy = job.policy;
   view.argv = job.argv;
+  view.script_path = kept_script(job.argv);
   view.cwd = job.cwd;
   view.stdout_path = context.stdout_path;
   view.stderr_path = context.stderr_path;
@@ -220,8 +254,9 @@ api::JobView job_view(const JobModel& model, const ViewContext& context) {
     view.latest_generation = generation_view(model, *best);
   }
   next_checkpoint_of(model, context.now, view);
-  view.accounting = accounting(model, job.ended_at.value_or(context.now));
+  view.accounting = accounting_of(model, job.ended_at.value_or(context.now));
   view.warnings = job.warnings;
+  view.warnings.insert(view.warnings.end(), context.warnings.begin(), context.warnings.end());
   return view;
 }
 

@@ -80,7 +80,11 @@ RestartOverrides to_overrides(const std::string& text) {
 std::string from_warnings(const std::vector<api::WarningView>& warnings) {
   json list = json::array();
   for (const auto& warning : warnings) {
-    list.push_back(json::object({{"code", warning.code}, {"message", warning.message}}));
+    json item = {{"code", warning.code}, {"message", warning.message}, {"advice", warning.advice}};
+    if (warning.first_seen) {
+      item["first_seen"] = format_rfc3339(*warning.first_seen);
+    }
+    list.push_back(std::move(item));
   }
   return dump_json(list);
 }
@@ -96,6 +100,8 @@ std::vector<api::WarningView> to_warnings(const std::string& text) {
     api::WarningView warning;
     warning.code = fields.text_or("code", "");
     warning.message = fields.text_or("message", "");
+    warning.advice = fields.text_or("advice", "");
+    warning.first_seen = fields.optional_time("first_seen");
     warnings.push_back(warning);
   }
   return warnings;

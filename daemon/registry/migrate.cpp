@@ -1,6 +1,7 @@
 #include "daemon/registry/migrate.hpp"
 
 #include "core/base/kill_point.hpp"
+#include "daemon/model.hpp"
 #include "daemon/registry/schema.hpp"
 #include "daemon/registry/sql.hpp"
 
@@ -49,6 +50,49 @@ void bring_up_to_date(SQLite::Database& db) {
   }
 }
 
+Status damaged(const Path& file, const std::string& what) {
+  return fail(ErrorClass::failed,
+              "registry_damaged",
+              file.string() + " is damaged: " + what,
+              "`ckptd --rebuild` puts it aside and makes it again from the store");
+}
+
+/// What SQLite finds wrong with the file, or nothing. Indexes are compared with their tables where
+/// that takes no time that a person would notice.
+std::optional<std::string> wrong_with(SQLite::Database& db, const Path& file) {
+  constexpr std::uintmax_t kSmall = 64U << 20U;
+  std::error_code error;
+  const bool small = std::filesystem::file_size(file, error) <= kSmall && !error;
+  const std::string found =
+      db.execAndGet(small ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)").getString();
+  return found == "ok" ? std::nullopt : std::optional(found);
+}
+
+template <class Enum> std::string words_of() {
+  std::string list;
+  for (const Enum value : Words<Enum>::kAll) {
+    list += (list.empty() ? "'" : ",'") + std::string(word(value)) + "'";
+  }
+  return list;
+}
+
+/// A state that is no word of ours would be taken for another one.
+std::optional<std::string> wrong_word(SQLite::Database& db) {
+  const std::pair<const char*, std::string> columns[] = {
+      {"jobs", words_of<JobState>()},
+      {"attempts", words_of<AttemptState>()},
+      {"submissions", words_of<SubmissionState>()},
+      {"generations", words_of<GenerationState>()},
+  };
+  for (const auto& [table, words] : columns) {
+    const std::string from = std::string(" FROM ") + table + " WHERE state NOT IN (" + words + ")";
+    if (db.execAndGet("SELECT count(*)" + from).getInt64() != 0) {
+      return std::string(table) + " holds a state that there is not";
+    }
+  }
+  return std::nullopt;
+}
+
 Status explain(const SQLite::Exception& error, const Path& file) {
   const int code = error.getErrorCode();
   if (code == SQLITE_BUSY || code == SQLITE_LOCKED) {
@@ -57,11 +101,10 @@ Status explain(const SQLite::Exception& error, const Path& file) {
                 file.string() + " is in use by another process",
                 "only one daemon may use it; `ckpt daemon status` names the one that runs");
   }
-  if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) {
-    return fail(ErrorClass::failed,
-                "registry_damaged",
-                file.string() + " is damaged: " + error.what(),
-                "`ckptd --rebuild` puts it aside and makes it again from the store");
+  // Tables that are missing, or rows that the schema forbids, are damage too.
+  if (sql::is_damage(code) || code == SQLITE_ERROR || code == SQLITE_CONSTRAINT ||
+      code == SQLITE_MISMATCH) {
+    return damaged(file, error.what());
   }
   return fail(ErrorClass::failed,
               "registry_failed",
@@ -82,6 +125,9 @@ Status prepare_database(SQLite::Database& db, const Path& file) {
     // to be had: with the exclusive mode WAL keeps its index in this process.
     db.exec("PRAGMA locking_mode = EXCLUSIVE");
     db.exec("PRAGMA foreign_keys = ON");
+    if (const auto wrong = wrong_with(db, file)) {
+      return damaged(file, *wrong);
+    }
     const int version = user_version(db);
     if (version > latest_schema_version()) {
       return fail(ErrorClass::conflict,
@@ -96,7 +142,8 @@ Status prepare_database(SQLite::Database& db, const Path& file) {
     db.exec("PRAGMA synchronous = FULL");
     db.exec("BEGIN IMMEDIATE; COMMIT"); // takes the exclusive lock now, not at the first event
     bring_up_to_date(db);
-    return {};
+    const auto wrong = wrong_word(db);
+    return wrong ? damaged(file, *wrong) : Status{};
   } catch (const SQLite::Exception& e) {
     return explain(e, file);
   }

@@ -14,7 +14,6 @@
 
 namespace ckpt::daemon {
 
-using sql::guarded;
 using sql::run;
 
 namespace {
@@ -89,44 +88,66 @@ int Registry::latest_version() {
 
 Result<std::unique_ptr<Registry>> Registry::open(const Path& file) {
   std::unique_ptr<Impl> impl;
-  const auto opened = guarded([&] { impl = std::make_unique<Impl>(file); });
+  const auto opened = sql::guarded([&] { impl = std::make_unique<Impl>(file); });
   if (!opened) {
     return tl::unexpected(opened.error());
   }
   if (const Status ready = prepare_database(impl->db, file); !ready) {
     return tl::unexpected(ready.error());
   }
+  impl->glance.begin();
   return std::unique_ptr<Registry>(new Registry(std::move(impl)));
 }
 
+std::string Registry::damage(bool look) {
+  if (impl_->damage.empty() && look) {
+    impl_->damage = impl_->glance.look();
+  }
+  return impl_->damage;
+}
+
+namespace {
+
+void put(SQLite::Database& db, const JobModel& model, const Change& change) {
+  rows::put(db, model.job);
+  for (const SubmissionRow& row : model.submissions) {
+    if (change.submissions.count(row.token.value) != 0) {
+      rows::put(db, model.job.id, row);
+    }
+  }
+  for (const AttemptRow& row : model.attempts) {
+    if (change.attempts.count(row.n) != 0) {
+      rows::put(db, model.job.id, row);
+    }
+  }
+  for (const GenerationId id : change.generations) {
+    if (const auto found = model.generations.find(id); found != model.generations.end()) {
+      rows::put(db, model.job.id, found->second);
+    }
+  }
+  for (const EventRow& event : change.events) {
+    rows::add_event(db, model.job.id, event);
+  }
+  put_keys(db,
+           model.job.id,
+           change,
+           change.events.empty() ? model.job.created_at : change.events.back().at);
+  put_refusals(db, change);
+}
+
+} // namespace
+
 Status Registry::commit(const JobModel& model, const Change& change) {
-  return guarded([&] {
+  return commit({{&model, &change}});
+}
+
+Status Registry::commit(const std::vector<Part>& parts) {
+  return impl_->guarded([&] {
     kill_point("registry.begin");
     Immediate transaction(impl_->db);
-    rows::put(impl_->db, model.job);
-    for (const SubmissionRow& row : model.submissions) {
-      if (change.submissions.count(row.token.value) != 0) {
-        rows::put(impl_->db, model.job.id, row);
-      }
+    for (const Part& part : parts) {
+      put(impl_->db, *part.model, *part.change);
     }
-    for (const AttemptRow& row : model.attempts) {
-      if (change.attempts.count(row.n) != 0) {
-        rows::put(impl_->db, model.job.id, row);
-      }
-    }
-    for (const GenerationId id : change.generations) {
-      if (const auto found = model.generations.find(id); found != model.generations.end()) {
-        rows::put(impl_->db, model.job.id, found->second);
-      }
-    }
-    for (const EventRow& event : change.events) {
-      rows::add_event(impl_->db, model.job.id, event);
-    }
-    put_keys(impl_->db,
-             model.job.id,
-             change,
-             change.events.empty() ? model.job.created_at : change.events.back().at);
-    put_refusals(impl_->db, change);
     kill_point("registry.written");
     transaction.commit();
     kill_point("registry.committed");
@@ -134,11 +155,11 @@ Status Registry::commit(const JobModel& model, const Change& change) {
 }
 
 Status Registry::commit_event(const EventRow& event) {
-  return guarded([&] { rows::add_event(impl_->db, std::nullopt, event); });
+  return impl_->guarded([&] { rows::add_event(impl_->db, std::nullopt, event); });
 }
 
 Result<std::vector<JobModel>> Registry::load_unfinished() {
-  return guarded([&] {
+  return impl_->guarded([&] {
     SQLite::Statement statement(impl_->db,
                                 std::string(rows::kSelectJob) + "WHERE state IN (" +
                                     in_list(kUnfinished) + ") ORDER BY id");
@@ -147,7 +168,7 @@ Result<std::vector<JobModel>> Registry::load_unfinished() {
 }
 
 Result<std::optional<JobModel>> Registry::load(JobId id) {
-  return guarded([&]() -> std::optional<JobModel> {
+  return impl_->guarded([&]() -> std::optional<JobModel> {
     SQLite::Statement statement(impl_->db, std::string(rows::kSelectJob) + "WHERE id = ?");
     statement.bind(1, id.value);
     auto models = read_all(impl_->db, statement);
@@ -156,7 +177,7 @@ Result<std::optional<JobModel>> Registry::load(JobId id) {
 }
 
 Result<std::vector<JobId>> Registry::all_jobs() {
-  return guarded([&] {
+  return impl_->guarded([&] {
     std::vector<JobId> ids;
     SQLite::Statement statement(impl_->db, "SELECT id FROM jobs ORDER BY id");
     while (statement.executeStep()) {
@@ -167,7 +188,7 @@ Result<std::vector<JobId>> Registry::all_jobs() {
 }
 
 Result<std::vector<JobModel>> Registry::query(const JobQuery& query) {
-  return guarded([&] {
+  return impl_->guarded([&] {
     std::string text = std::string(rows::kSelectJob) + "WHERE id > ?";
     if (!query.states.empty()) {
       text += " AND state IN (" + in_list(query.states) + ")";
@@ -190,7 +211,7 @@ Result<std::vector<JobModel>> Registry::query(const JobQuery& query) {
 }
 
 Result<std::map<JobState, std::int64_t>> Registry::count_by_state() {
-  return guarded([&] {
+  return impl_->guarded([&] {
     std::map<JobState, std::int64_t> counts;
     for (const JobState state : Words<JobState>::kAll) {
       counts[state] = 0;
@@ -206,7 +227,7 @@ Result<std::map<JobState, std::int64_t>> Registry::count_by_state() {
 }
 
 Status Registry::remove(JobId id) {
-  return guarded([&] {
+  return impl_->guarded([&] {
     Immediate transaction(impl_->db);
     run(impl_->db, "DELETE FROM jobs WHERE id = ?", id);
     run(impl_->db, "DELETE FROM events WHERE job_id = ?", id);

@@ -25,7 +25,7 @@ struct JobQuery {
   std::vector<JobState> states; ///< empty: all
   std::map<std::string, std::string> tags;
   std::optional<JobId> after;
-  int limit = 100;
+  int limit = 100; ///< -1: all
 };
 
 /// The SQLite database: an index of the store that can be made again from it. Locked exclusively
@@ -41,9 +41,19 @@ public:
 
   static int latest_version();
 
+  /// Why the rows cannot be relied on any more: SQLite has met damage, or (with `look`) the file
+  /// was removed, replaced, cut short or overwritten behind its back. Empty: nothing is known.
+  std::string damage(bool look);
+
   /// The job row, every row that `change` names, and its events, in one IMMEDIATE transaction.
   /// Events that are there already (same file and number) are not written again.
   Status commit(const JobModel& model, const Change& change);
+  /// Likewise of several jobs: all or none.
+  struct Part {
+    const JobModel* model = nullptr;
+    const Change* change = nullptr;
+  };
+  Status commit(const std::vector<Part>& parts);
   /// An event of the daemon itself.
   Status commit_event(const EventRow& event);
 
@@ -57,11 +67,15 @@ public:
   /// Jobs that a selector may mean: exact id; else unfinished jobs of that name, or the newest
   /// finished one; else those with this scheduler id.
   Result<std::vector<JobId>> resolve(const std::string& selector);
+  /// The array, by the id of its first task's job, that Slurm calls so: "24".
+  Result<std::optional<JobId>> array_with_number(const std::string& number);
   Result<std::optional<JobId>> unfinished_named(const std::string& name);
 
   Result<std::vector<StoredEvent>>
   events_after(std::int64_t after, std::optional<JobId> job, int limit);
   Result<std::int64_t> last_seq();
+  /// The next event gets a higher number than `last`. For a registry without events.
+  Status number_events_from(std::int64_t last);
   /// Forgets all but the newest `keep` events.
   Status trim_events(std::int64_t keep);
 
@@ -72,6 +86,19 @@ public:
   Status set_setting(const std::string& name, const std::string& value);
 
   Status note_node(const std::string& name, TimePoint at);
+  struct NodeRow {
+    std::string name;
+    TimePoint last_seen_at{};
+    std::int64_t attempts = 0;
+    std::int64_t refusals = 0;
+    std::string last_refusal;
+  };
+  Result<std::vector<NodeRow>> nodes();
+  struct CheckpointSize {
+    Duration blocked{0};
+    std::uint64_t bytes = 0; ///< raw
+  };
+  Result<std::vector<CheckpointSize>> checkpoint_sizes(); ///< of all that were ever sealed
 
   struct CoordinatorRow {
     JobId job;

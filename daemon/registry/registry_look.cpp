@@ -7,7 +7,6 @@
 namespace ckpt::daemon {
 
 using sql::Columns;
-using sql::guarded;
 using sql::run;
 
 namespace {
@@ -31,7 +30,7 @@ constexpr const char* kNotFinal = "state NOT IN ('completed', 'failed', 'cancell
 } // namespace
 
 Result<std::vector<JobId>> Registry::resolve(const std::string& selector) {
-  return guarded([&]() -> std::vector<JobId> {
+  return impl_->guarded([&]() -> std::vector<JobId> {
     SQLite::Database& db = impl_->db;
     if (selector == "last") {
       SQLite::Statement newest(db, "SELECT max(id) FROM jobs HAVING max(id) IS NOT NULL");
@@ -63,8 +62,22 @@ Result<std::vector<JobId>> Registry::resolve(const std::string& selector) {
   });
 }
 
+Result<std::optional<JobId>> Registry::array_with_number(const std::string& number) {
+  return impl_->guarded([&]() -> std::optional<JobId> {
+    const bool digits =
+        !number.empty() && number.find_first_not_of("0123456789") == std::string::npos;
+    const auto ids = digits ? ids_of(impl_->db,
+                                     "SELECT array_of FROM jobs JOIN submissions ON job_id = id "
+                                     "WHERE array_of IS NOT NULL AND scheduler_job_id = ? || '_' "
+                                     "|| array_index LIMIT 1",
+                                     number)
+                            : std::vector<JobId>{};
+    return ids.empty() ? std::nullopt : std::optional(ids.front());
+  });
+}
+
 Result<std::optional<JobId>> Registry::unfinished_named(const std::string& name) {
-  return guarded([&]() -> std::optional<JobId> {
+  return impl_->guarded([&]() -> std::optional<JobId> {
     const std::string text =
         std::string("SELECT id FROM jobs WHERE name = ? AND ") + kNotFinal + " ORDER BY id";
     const auto ids = ids_of(impl_->db, text.c_str(), name);
@@ -74,7 +87,7 @@ Result<std::optional<JobId>> Registry::unfinished_named(const std::string& name)
 
 Result<std::vector<StoredEvent>>
 Registry::events_after(std::int64_t after, std::optional<JobId> job, int limit) {
-  return guarded([&] {
+  return impl_->guarded([&] {
     std::vector<StoredEvent> events;
     SQLite::Statement statement(impl_->db,
                                 "SELECT seq, at, type, job_id, attempt, generation, message, by, "
@@ -102,21 +115,30 @@ Registry::events_after(std::int64_t after, std::optional<JobId> job, int limit) 
 }
 
 Result<std::int64_t> Registry::last_seq() {
-  return guarded([&]() -> std::int64_t {
+  return impl_->guarded([&]() -> std::int64_t {
     SQLite::Statement statement(impl_->db, "SELECT seq FROM sqlite_sequence WHERE name = 'events'");
     return statement.executeStep() ? statement.getColumn(0).getInt64() : 0;
   });
 }
 
+Status Registry::number_events_from(std::int64_t last) {
+  return impl_->guarded([&] {
+    SQLite::Transaction transaction(impl_->db, SQLite::TransactionBehavior::IMMEDIATE);
+    run(impl_->db, "DELETE FROM sqlite_sequence WHERE name = 'events'");
+    run(impl_->db, "INSERT INTO sqlite_sequence (name, seq) VALUES ('events', ?)", last);
+    transaction.commit();
+  });
+}
+
 Status Registry::trim_events(std::int64_t keep) {
-  return guarded([&] {
+  return impl_->guarded([&] {
     run(impl_->db, "DELETE FROM events WHERE seq <= (SELECT max(seq) FROM events) - ?", keep);
   });
 }
 
 Result<std::optional<IdempotentResult>>
 Registry::idempotent(const std::string& call, std::int64_t job, const std::string& key) {
-  return guarded([&]() -> std::optional<IdempotentResult> {
+  return impl_->guarded([&]() -> std::optional<IdempotentResult> {
     SQLite::Statement statement(impl_->db,
                                 "SELECT request, result FROM idempotency_keys WHERE call = ? AND "
                                 "job_id = ? AND key = ?");
@@ -131,7 +153,7 @@ Registry::idempotent(const std::string& call, std::int64_t job, const std::strin
 }
 
 Result<std::string> Registry::setting(const std::string& name) {
-  return guarded([&]() -> std::string {
+  return impl_->guarded([&]() -> std::string {
     SQLite::Statement statement(impl_->db, "SELECT value FROM settings WHERE name = ?");
     statement.bind(1, name);
     return statement.executeStep() ? statement.getColumn(0).getString() : std::string();
@@ -139,7 +161,7 @@ Result<std::string> Registry::setting(const std::string& name) {
 }
 
 Status Registry::set_setting(const std::string& name, const std::string& value) {
-  return guarded([&] {
+  return impl_->guarded([&] {
     run(impl_->db,
         "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value "
         "= excluded.value",
@@ -148,18 +170,54 @@ Status Registry::set_setting(const std::string& name, const std::string& value) 
   });
 }
 
+Result<std::vector<Registry::NodeRow>> Registry::nodes() {
+  return impl_->guarded([&] {
+    std::vector<NodeRow> rows;
+    SQLite::Statement statement(
+        impl_->db,
+        "SELECT name, last_seen_at, attempts, refusals, last_refusal FROM nodes ORDER BY name");
+    while (statement.executeStep()) {
+      Columns at(statement);
+      NodeRow row;
+      row.name = at.text();
+      row.last_seen_at = at.time();
+      row.attempts = at.number();
+      row.refusals = at.number();
+      row.last_refusal = at.text();
+      rows.push_back(std::move(row));
+    }
+    return rows;
+  });
+}
+
+Result<std::vector<Registry::CheckpointSize>> Registry::checkpoint_sizes() {
+  return impl_->guarded([&] {
+    std::vector<CheckpointSize> sizes;
+    SQLite::Statement statement(impl_->db,
+                                "SELECT ifnull(blocked_ms, 0), ifnull(bytes, 0) FROM generations "
+                                "WHERE sealed_at IS NOT NULL");
+    while (statement.executeStep()) {
+      Columns at(statement);
+      const Duration blocked = at.duration();
+      sizes.push_back({blocked, static_cast<std::uint64_t>(at.number())});
+    }
+    return sizes;
+  });
+}
+
 Status Registry::note_node(const std::string& name, TimePoint at) {
-  return guarded([&] {
+  return impl_->guarded([&] {
     run(impl_->db,
         "INSERT INTO nodes (name, last_seen_at, attempts) VALUES (?, ?, 1) ON CONFLICT (name) DO "
-        "UPDATE SET attempts = attempts + 1, last_seen_at = excluded.last_seen_at",
+        "UPDATE SET attempts = attempts + 1, last_seen_at = max(last_seen_at, "
+        "excluded.last_seen_at)",
         name,
         at);
   });
 }
 
 Status Registry::put_coordinator(const CoordinatorRow& row) {
-  return guarded([&] {
+  return impl_->guarded([&] {
     run(impl_->db,
         "INSERT OR REPLACE INTO coordinators (job_id, attempt, host, port, pid, version, "
         "started_at) VALUES (?,?,?,?,?,?,?)",
@@ -174,7 +232,7 @@ Status Registry::put_coordinator(const CoordinatorRow& row) {
 }
 
 Result<std::vector<Registry::CoordinatorRow>> Registry::coordinators_of_live_attempts() {
-  return guarded([&] {
+  return impl_->guarded([&] {
     std::vector<CoordinatorRow> list;
     SQLite::Statement statement(
         impl_->db,

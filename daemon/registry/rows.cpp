@@ -2,6 +2,8 @@
 
 #include "daemon/registry/json_columns.hpp"
 
+#include <algorithm>
+
 namespace ckpt::daemon::rows {
 
 using sql::Columns;
@@ -12,7 +14,8 @@ void put(SQLite::Database& db, const JobRow& job) {
       "INSERT INTO jobs (id, name, state, reason, scheduler, engine_wish, engine, created_at, "
       "ended_at, exit_code, signal, argv, cwd, tags, policy, wish_stop, wish_cancel, wish_hold, "
       "wish_reason, start_from, attempt_floor, override_args, warnings, journal_offset, "
-      "journal_next) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
+      "journal_next, array_of, array_index) VALUES "
+      "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
       "ON CONFLICT (id) DO UPDATE SET name=excluded.name, state=excluded.state, "
       "reason=excluded.reason, engine=excluded.engine, ended_at=excluded.ended_at, "
       "exit_code=excluded.exit_code, signal=excluded.signal, tags=excluded.tags, "
@@ -38,14 +41,16 @@ void put(SQLite::Database& db, const JobRow& job) {
       columns::from_policy(job.policy),
       job.wish_stop,
       job.wish_cancel,
-      job.wish_hold,
+      static_cast<std::int64_t>(job.hold),
       job.wish_reason,
       job.start_from,
       job.attempt_floor,
       columns::from_overrides(job.overrides),
       columns::from_warnings(job.warnings),
       job.position.offset,
-      job.position.next_number);
+      job.position.next_number,
+      job.array ? std::optional(job.array->id) : std::nullopt,
+      job.array ? std::optional(job.array->index) : std::nullopt);
 }
 
 void put(SQLite::Database& db, JobId job, const SubmissionRow& row) {
@@ -112,13 +117,15 @@ void put(SQLite::Database& db, JobId job, const GenerationRow& row) {
   run(db,
       "INSERT INTO generations (job_id, id, state, trigger, reason, attempt, parent, "
       "requested_at, frozen_at, sealed_at, bytes, stored_bytes, blocked_ms, engine, "
-      "engine_version, host, pinned) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
+      "engine_version, host, pinned, verified_at) "
+      "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
       "ON CONFLICT (job_id, id) DO UPDATE SET state=excluded.state, trigger=excluded.trigger, "
       "reason=excluded.reason, attempt=excluded.attempt, parent=excluded.parent, "
       "requested_at=excluded.requested_at, frozen_at=excluded.frozen_at, "
       "sealed_at=excluded.sealed_at, bytes=excluded.bytes, stored_bytes=excluded.stored_bytes, "
       "blocked_ms=excluded.blocked_ms, engine=excluded.engine, "
-      "engine_version=excluded.engine_version, host=excluded.host, pinned=excluded.pinned",
+      "engine_version=excluded.engine_version, host=excluded.host, pinned=excluded.pinned, "
+      "verified_at=excluded.verified_at",
       job,
       row.id,
       row.state,
@@ -135,7 +142,8 @@ void put(SQLite::Database& db, JobId job, const GenerationRow& row) {
       row.engine,
       row.engine_version,
       row.host,
-      row.pinned);
+      row.pinned,
+      row.verified_at);
 }
 
 void add_event(SQLite::Database& db, std::optional<JobId> job, const EventRow& event) {
@@ -156,7 +164,8 @@ void add_event(SQLite::Database& db, std::optional<JobId> job, const EventRow& e
 const char* const kSelectJob =
     "SELECT id, name, state, reason, scheduler, engine_wish, engine, created_at, ended_at, "
     "exit_code, signal, argv, cwd, policy, wish_stop, wish_cancel, wish_hold, wish_reason, "
-    "start_from, attempt_floor, override_args, warnings, journal_offset, journal_next FROM jobs ";
+    "start_from, attempt_floor, override_args, warnings, journal_offset, journal_next, array_of, "
+    "array_index FROM jobs ";
 
 JobRow read_job(SQLite::Statement& row) {
   Columns at(row);
@@ -177,7 +186,7 @@ JobRow read_job(SQLite::Statement& row) {
   job.policy = columns::to_policy(at.text());
   job.wish_stop = at.flag();
   job.wish_cancel = at.flag();
-  job.wish_hold = at.flag();
+  job.hold = static_cast<HoldWish>(std::clamp<std::int64_t>(at.number(), 0, 2));
   job.wish_reason = at.text();
   job.start_from = at.maybe_id<GenerationId>();
   job.attempt_floor = at.number();
@@ -185,6 +194,11 @@ JobRow read_job(SQLite::Statement& row) {
   job.warnings = columns::to_warnings(at.text());
   job.position.offset = static_cast<std::uint64_t>(at.number());
   job.position.next_number = at.number();
+  const auto array = at.maybe_id<JobId>();
+  const auto index = at.maybe_number();
+  if (array && index) {
+    job.array = api::ArrayTaskView{*array, *index};
+  }
   return job;
 }
 
@@ -257,6 +271,7 @@ GenerationRow read_generation(SQLite::Statement& row) {
   out.engine_version = at.text();
   out.host = at.text();
   out.pinned = at.flag();
+  out.verified_at = at.maybe_time();
   return out;
 }
 
@@ -285,7 +300,8 @@ void load_parts(SQLite::Database& db, JobModel& model) {
   SQLite::Statement generations(
       db,
       "SELECT id, state, trigger, reason, attempt, parent, requested_at, frozen_at, sealed_at, "
-      "bytes, stored_bytes, blocked_ms, engine, engine_version, host, pinned FROM generations "
+      "bytes, stored_bytes, blocked_ms, engine, engine_version, host, pinned, verified_at "
+      "FROM generations "
       "WHERE job_id = ? ORDER BY id");
   generations.bind(1, id);
   while (generations.executeStep()) {

@@ -106,6 +106,11 @@ private:
   int i_ = 0;
 };
 
+/// The file does not hold what was written to it. (SQLITE_CORRUPT, SQLITE_NOTADB)
+constexpr bool is_damage(int code) {
+  return code == 11 || code == 26;
+}
+
 /// Runs `body` and turns SQLite's exceptions into an Error.
 template <class Body> auto guarded(Body body) -> Result<decltype(body())> {
   try {
@@ -116,6 +121,13 @@ template <class Body> auto guarded(Body body) -> Result<decltype(body())> {
       return body();
     }
   } catch (const SQLite::Exception& e) {
+    if (is_damage(e.getErrorCode())) {
+      return fail(ErrorClass::failed,
+                  "registry_damaged",
+                  std::string("the registry is damaged: ") + e.what(),
+                  "the daemon makes it again from the store; jobs go on meanwhile",
+                  Outcome::retryable);
+    }
     return fail(
         ErrorClass::failed,
         "registry_failed",
