@@ -1,28 +1,16 @@
-#include "client/api_client.hpp"
-
 #include "api/codec.hpp"
-#include "api/problem.hpp"
-#include "core/base/files.hpp"
-#include "core/base/strings.hpp"
+#include "client/api_connection.hpp"
 #include "core/json/json.hpp"
 
-#include <httplib.h>
 #include <nlohmann/json.hpp>
-#include <sys/socket.h>
-#include <unistd.h>
 
+#include <array>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
-#include <sstream>
 
 namespace ckpt::client {
 namespace {
 
 using Parameters = std::vector<std::pair<std::string, std::string>>;
-
-/// Room for the daemon to answer beyond what it was asked to wait.
-constexpr seconds kPatience{90};
 
 std::string percent_encode(const std::string& text) {
   std::string out;
@@ -61,102 +49,12 @@ Parameters wait_parameter(Duration wait) {
   return wait > Duration{0} ? Parameters{{"wait", whole_seconds(wait)}} : Parameters{};
 }
 
-/// Whether a process of this user listens on 127.0.0.1 with this port. After a daemon's death a
-/// stranger may have taken it, and must not be sent the token.
-bool we_listen_on(const std::string& tcp) {
-  constexpr std::size_t kLocal = 1;
-  constexpr std::size_t kState = 3;
-  constexpr std::size_t kUid = 7;
-  const int port = std::atoi(tcp.substr(tcp.rfind(':') + 1).c_str());
-  std::array<char, 16> wanted{};
-  (void)std::snprintf(
-      wanted.data(), wanted.size(), "0100007F:%04X", static_cast<unsigned>(port) & 0xFFFFU);
-  std::ifstream table("/proc/net/tcp");
-  for (std::string line; std::getline(table, line);) {
-    std::istringstream words(line);
-    const std::vector<std::string> fields{std::istream_iterator<std::string>(words), {}};
-    if (fields.size() > kUid && fields[kLocal] == wanted.data() && fields[kState] == "0A") {
-      return fields[kUid] == std::to_string(geteuid());
-    }
-  }
-  return false;
-}
-
 std::uint64_t number_header(const httplib::Response& response, const char* name) {
   const std::string text = response.get_header_value(name);
   return text.empty() || text.find_first_not_of("0123456789") != std::string::npos
              ? 0
              : std::strtoull(text.c_str(), nullptr, 10);
 }
-
-} // namespace
-
-struct ApiClient::Impl {
-  api::Endpoint endpoint;
-  std::unique_ptr<httplib::Client> http;
-  bool over_tcp = false;
-
-  explicit Impl(api::Endpoint where) : endpoint(std::move(where)) { use_socket(); }
-
-  void set_times() {
-    http->set_connection_timeout(5);
-    http->set_read_timeout(kPatience.count());
-    http->set_write_timeout(30);
-    http->set_keep_alive(false);
-  }
-  void use_socket() {
-    http = std::make_unique<httplib::Client>(endpoint.socket.string());
-    http->set_address_family(AF_UNIX);
-    set_times();
-  }
-  /// The socket's folder may have been deleted at a logout while the daemon lives on.
-  bool use_tcp() {
-    const auto token = endpoint.tcp ? api::read_token(endpoint.token_file)
-                                    : Result<std::string>(fail(ErrorClass::failed, "", ""));
-    if (!token || over_tcp || !we_listen_on(*endpoint.tcp)) {
-      return false;
-    }
-    http = std::make_unique<httplib::Client>("http://" + *endpoint.tcp);
-    http->set_default_headers({{"Authorization", "Bearer " + *token}});
-    set_times();
-    over_tcp = true;
-    return true;
-  }
-
-  Error unreachable() const {
-    return {ErrorClass::no_daemon,
-            Outcome::unknown,
-            "daemon_silent",
-            "the daemon (pid " + std::to_string(endpoint.pid) + " on " + endpoint.host +
-                ") does not answer on " + endpoint.socket.string(),
-            "Type `ckpt daemon status`; its log is named by `ckpt paths`."};
-  }
-
-  template <class Send> Result<httplib::Response> exchange(const Send& send) {
-    httplib::Result result = send();
-    if (!result && (use_tcp() || result.error() != httplib::Error::Connection)) {
-      result = send(); // safe: GET, or POST with an idempotency key
-    }
-    if (!result) {
-      return tl::unexpected(unreachable());
-    }
-    if (result->status >= 400) {
-      return tl::unexpected(api::error_from_problem(result->status, result->body));
-    }
-    return *result;
-  }
-  Result<httplib::Response> get(const std::string& path) {
-    return exchange([&] { return http->Get(path); });
-  }
-  Result<httplib::Response>
-  post(const std::string& path, const std::string& body, const std::string& key) {
-    constexpr std::size_t kKeyBytes = 16;
-    const httplib::Headers headers{{"Idempotency-Key", key.empty() ? random_hex(kKeyBytes) : key}};
-    return exchange([&] { return http->Post(path, headers, body, "application/json"); });
-  }
-};
-
-namespace {
 
 template <class View> Result<View> decode(const Result<httplib::Response>& response) {
   if (!response) {
@@ -180,24 +78,6 @@ Result<std::vector<View>> decode_list(const Result<httplib::Response>& response)
 
 } // namespace
 
-ApiClient::ApiClient(api::Endpoint endpoint) : impl_(std::make_unique<Impl>(std::move(endpoint))) {}
-ApiClient::~ApiClient() = default;
-ApiClient::ApiClient(ApiClient&&) noexcept = default;
-ApiClient& ApiClient::operator=(ApiClient&&) noexcept = default;
-
-const api::Endpoint& ApiClient::endpoint() const {
-  return impl_->endpoint;
-}
-
-Status ApiClient::ping(std::optional<Duration> patience) {
-  if (patience) {
-    impl_->http->set_read_timeout(*patience);
-  }
-  const auto response = impl_->get("/healthz");
-  impl_->set_times();
-  return response ? Status() : Status(tl::unexpected(response.error()));
-}
-
 Result<api::StatusView> ApiClient::status() {
   return decode<api::StatusView>(impl_->get("/v1/status"));
 }
@@ -205,6 +85,11 @@ Result<api::StatusView> ApiClient::status() {
 Result<api::JobView> ApiClient::submit(const api::SubmitRequest& request) {
   return decode<api::JobView>(
       impl_->post("/v1/jobs", dump_json(api::to_json(request)), request.idempotency_key));
+}
+
+Result<api::ArrayView> ApiClient::submit_array(const api::ArrayRequest& request) {
+  return decode<api::ArrayView>(
+      impl_->post("/v1/arrays", dump_json(api::to_json(request)), request.job.idempotency_key));
 }
 
 Result<api::Page<api::JobView>> ApiClient::list_jobs(const api::JobFilter& filter) {
@@ -277,9 +162,77 @@ Result<api::JobView> ApiClient::restart(const std::string& selector,
       job_path(selector, "/restart"), dump_json(api::to_json(request)), request.idempotency_key));
 }
 
+Result<api::JobView> ApiClient::fork(const std::string& selector, const api::ForkRequest& request) {
+  return decode<api::JobView>(impl_->post(
+      job_path(selector, "/fork"), dump_json(api::to_json(request)), request.idempotency_key));
+}
+
 Result<api::JobView> ApiClient::cancel(const std::string& selector, Duration wait) {
   return decode<api::JobView>(
       impl_->post(with_query(job_path(selector, "/cancel"), wait_parameter(wait)), "{}", ""));
+}
+
+namespace {
+
+std::string generation_path(const std::string& selector, GenerationId id) {
+  return job_path(selector, "/generations/" + id.str());
+}
+
+} // namespace
+
+Result<api::JobView> ApiClient::hold(const std::string& selector) {
+  return decode<api::JobView>(impl_->post(job_path(selector, "/hold"), "{}"));
+}
+
+Result<api::JobView> ApiClient::release(const std::string& selector) {
+  return decode<api::JobView>(impl_->post(job_path(selector, "/release"), "{}"));
+}
+
+Result<api::JobView> ApiClient::requeue(const std::string& selector) {
+  return decode<api::JobView>(impl_->post(job_path(selector, "/requeue"), "{}"));
+}
+
+Result<api::JobView> ApiClient::change_policy(const std::string& selector,
+                                              const std::string& patch) {
+  return decode<api::JobView>(impl_->patch(job_path(selector, "/policy"), patch));
+}
+
+Status ApiClient::remove_job(const std::string& selector) {
+  const auto response = impl_->remove(job_path(selector));
+  return response ? Status() : Status(tl::unexpected(response.error()));
+}
+
+Result<api::GenerationView>
+ApiClient::pin(const std::string& selector, GenerationId id, bool pinned) {
+  return decode<api::GenerationView>(
+      impl_->patch(generation_path(selector, id), dump_json({{"pinned", pinned}})));
+}
+
+Result<api::GenerationView>
+ApiClient::verify(const std::string& selector, GenerationId id, Duration wait) {
+  return decode<api::GenerationView>(impl_->post(
+      with_query(generation_path(selector, id) + "/verify", wait_parameter(wait)), "{}"));
+}
+
+Result<api::GenerationView> ApiClient::remove_generation(const std::string& selector,
+                                                         GenerationId id) {
+  return decode<api::GenerationView>(impl_->remove(generation_path(selector, id)));
+}
+
+Result<std::vector<api::PrunedView>> ApiClient::prune(const api::PruneRequest& request) {
+  nlohmann::json body{{"dry_run", request.dry_run}};
+  if (request.job) {
+    body["job"] = *request.job;
+  }
+  return decode_list<api::PrunedView>(impl_->post("/v1/prune", dump_json(body)));
+}
+
+Result<std::vector<api::NodeView>> ApiClient::nodes() {
+  return decode_list<api::NodeView>(impl_->get("/v1/nodes"));
+}
+
+Result<api::StatsView> ApiClient::stats() {
+  return decode<api::StatsView>(impl_->get("/v1/stats"));
 }
 
 Result<api::EventPage> ApiClient::events(const api::EventFilter& filter) {

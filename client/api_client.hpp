@@ -1,7 +1,7 @@
 #pragma once
 
 #include "api/endpoint.hpp"
-#include "api/views.hpp"
+#include "api/overview.hpp"
 #include "core/domain/result.hpp"
 
 #include <memory>
@@ -25,6 +25,7 @@ public:
 
   Result<api::StatusView> status();
   Result<api::JobView> submit(const api::SubmitRequest& request);
+  Result<api::ArrayView> submit_array(const api::ArrayRequest& request);
   Result<api::Page<api::JobView>> list_jobs(const api::JobFilter& filter);
   /// All pages.
   Result<std::vector<api::JobView>> all_jobs(api::JobFilter filter);
@@ -37,7 +38,21 @@ public:
   Result<api::GenerationView> checkpoint(const std::string& selector, Duration wait);
   Result<api::JobView> stop(const std::string& selector, Duration wait);
   Result<api::JobView> restart(const std::string& selector, const api::RestartRequest& request);
+  Result<api::JobView> fork(const std::string& selector, const api::ForkRequest& request);
   Result<api::JobView> cancel(const std::string& selector, Duration wait);
+  Result<api::JobView> hold(const std::string& selector);
+  Result<api::JobView> release(const std::string& selector);
+  Result<api::JobView> requeue(const std::string& selector);
+  /// `patch`: a JSON object of policy fields.
+  Result<api::JobView> change_policy(const std::string& selector, const std::string& patch);
+  Status remove_job(const std::string& selector);
+  Result<api::GenerationView> pin(const std::string& selector, GenerationId id, bool pinned);
+  /// With `progress` while it is under way.
+  Result<api::GenerationView> verify(const std::string& selector, GenerationId id, Duration wait);
+  Result<api::GenerationView> remove_generation(const std::string& selector, GenerationId id);
+  Result<std::vector<api::PrunedView>> prune(const api::PruneRequest& request);
+  Result<std::vector<api::NodeView>> nodes();
+  Result<api::StatsView> stats();
   Result<api::EventPage> events(const api::EventFilter& filter);
   Result<api::OutputChunk> output(const std::string& selector, const api::OutputRequest& request);
 

@@ -1,37 +1,11 @@
-#include "client/cli.hpp"
-
+#include "client/cli_impl.hpp"
 #include "client/help_text.hpp"
 #include "core/base/strings.hpp"
-#include "core/domain/time_limit.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <array>
 
 namespace ckpt::client {
-
-/// What all verbs of one command line share while it is parsed.
-struct Shared {
-  bool json = false;
-  std::string cluster;
-  std::function<int(Session&)> action;
-};
-
-struct Verb::Impl {
-  CLI::App* app = nullptr;
-  std::shared_ptr<Shared> shared;
-  std::string group = "Options";
-  std::vector<std::string>* program = nullptr;
-  std::vector<std::shared_ptr<Impl>> children;
-};
-
-struct Cli::Impl {
-  CLI::App app{"Long computations across short allocations: checkpoint, requeue, go on.", "ckpt"};
-  std::shared_ptr<Shared> shared = std::make_shared<Shared>();
-  std::vector<std::shared_ptr<Verb::Impl>> verbs;
-};
-
-namespace {
 
 void add_cluster_option(CLI::App& app, Shared& shared) {
   app.add_option("--cluster", shared.cluster, "Whose jobs: `local` (this machine), or Slurm's name")
@@ -39,19 +13,7 @@ void add_cluster_option(CLI::App& app, Shared& shared) {
       ->group("General");
 }
 
-std::shared_ptr<Verb::Impl> make_verb(CLI::App& parent,
-                                      const std::shared_ptr<Shared>& shared,
-                                      const std::string& name,
-                                      const std::string& help) {
-  auto impl = std::make_shared<Verb::Impl>();
-  impl->app = parent.add_subcommand(name, help);
-  impl->shared = shared;
-  impl->app->add_flag("--json", shared->json, "One JSON value on standard output")
-      ->group("General");
-  add_cluster_option(*impl->app, *shared);
-  impl->app->get_help_ptr()->group("General");
-  return impl;
-}
+namespace {
 
 /// The longest chain of verbs that was parsed ("daemon", "start").
 Verb::Impl* parsed_verb(const std::vector<std::shared_ptr<Verb::Impl>>& verbs) {
@@ -72,14 +34,6 @@ std::vector<std::string> names_of(const std::vector<std::shared_ptr<Verb::Impl>>
   return names;
 }
 
-std::string full_name(const Verb::Impl& verb) {
-  const CLI::App* parent = verb.app->get_parent();
-  const std::string above = parent == nullptr || parent->get_name() == "ckpt"
-                                ? "ckpt "
-                                : "ckpt " + parent->get_name() + " ";
-  return above + verb.app->get_name();
-}
-
 tl::unexpected<Error> usage(const std::string& message, const std::string& advice) {
   return fail(ErrorClass::usage, "usage", message, advice);
 }
@@ -92,7 +46,9 @@ std::string help_of(const Verb::Impl& verb) {
     text.replace(at,
                  usage_line.size(),
                  "Usage: " + full_name(verb) + " [OPTIONS]" +
-                     (verb.program != nullptr ? " -- PROGRAM ARGS…" : ""));
+                     (verb.bare_program         ? " [SCRIPT ARGS…]"
+                      : verb.program != nullptr ? " -- PROGRAM ARGS…"
+                                                : ""));
   }
   return arranged(std::move(text));
 }
@@ -121,6 +77,33 @@ bool has_words(const Verb::Impl& verb) {
   });
 }
 
+/// Whether the option needs the next word for its value. A word of letters: of the last one.
+bool takes_next_word(const Verb::Impl& verb, const std::string& word) {
+  if (word.starts_with("--")) {
+    const CLI::Option* option = verb.app->get_option_no_throw(word);
+    return option != nullptr && option->get_items_expected_min() > 0;
+  }
+  for (std::size_t i = 1; i < word.size(); ++i) {
+    const CLI::Option* option = verb.app->get_option_no_throw(std::string("-") + word[i]);
+    if (option == nullptr || option->get_items_expected_max() > 0) {
+      return option != nullptr && option->get_items_expected_min() > 0 && i + 1 == word.size();
+    }
+  }
+  return false;
+}
+
+/// Puts `--` before the first word behind the verb that is neither an option nor the value of one.
+void set_apart(const Verb::Impl& verb, std::vector<std::string>& args) {
+  for (std::size_t at = 1; at < args.size() && args[at] != "--"; ++at) {
+    const std::string& word = args[at];
+    if (word.size() < 2 || word.front() != '-') {
+      args.insert(args.begin() + static_cast<std::ptrdiff_t>(at), "--");
+      return;
+    }
+    at += word.find('=') == std::string::npos && takes_next_word(verb, word) ? 1U : 0U;
+  }
+}
+
 /// The verb's option nearest to that word, or empty.
 std::string meant_option(const Verb::Impl& verb, const std::string& word) {
   if (!word.starts_with("--")) {
@@ -134,176 +117,34 @@ std::string meant_option(const Verb::Impl& verb, const std::string& word) {
   return near.empty() ? near : "--" + near;
 }
 
+constexpr std::array kStatuses{
+    StatusMeaning{0, "done"},
+    StatusMeaning{1, "failed"},
+    StatusMeaning{2, "usage"},
+    StatusMeaning{3, "no such thing"},
+    StatusMeaning{4, "the state does not allow it"},
+    StatusMeaning{5, "no daemon"},
+    StatusMeaning{6, "refused"},
+    StatusMeaning{7, "engine or scheduler not usable"},
+    StatusMeaning{8, "timed out"},
+};
+
 } // namespace
 
-Verb& Verb::group(const std::string& title) {
-  impl_->group = title;
-  return *this;
-}
-
-Verb& Verb::flag(const std::string& names, bool& target, const std::string& help) {
-  impl_->app->add_flag(names, target, help)->group(impl_->group);
-  return *this;
-}
-
-Verb& Verb::taking(const std::string& names,
-                   Taker taker,
-                   const std::string& value,
-                   const std::string& help,
-                   bool value_optional) {
-  const std::string shown = split(names, ',').back();
-  CLI::callback_t callback = [taker = std::move(taker), shown](const CLI::results_t& results) {
-    for (const std::string& result : results) {
-      if (auto wrong = taker(result)) {
-        throw CLI::ValidationError(shown, *wrong);
-      }
-    }
-    return true;
-  };
-  auto* option = impl_->app->add_option(names, std::move(callback), help);
-  option->type_name(value)->type_size(1)->group(impl_->group);
-  option->expected(value_optional ? 0 : 1, 1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  return *this;
-}
-
-Verb& Verb::marking(const std::string& names,
-                    std::function<void()> callback,
-                    const std::string& help) {
-  impl_->app->add_flag_callback(names, std::move(callback), help)->group(impl_->group);
-  return *this;
-}
-
-Verb& Verb::text(const std::string& names,
-                 std::optional<std::string>& target,
-                 const std::string& value,
-                 const std::string& help) {
-  return taking(
-      names,
-      [&target](const std::string& given) {
-        target = given;
-        return std::nullopt;
-      },
-      value,
-      help);
-}
-
-Verb& Verb::texts(const std::string& names,
-                  std::vector<std::string>& target,
-                  const std::string& value,
-                  const std::string& help) {
-  return taking(
-      names,
-      [&target](const std::string& given) {
-        target.push_back(given);
-        return std::nullopt;
-      },
-      value,
-      help);
-}
-
-Verb& Verb::number(const std::string& names,
-                   std::optional<int>& target,
-                   int lowest,
-                   const std::string& help) {
-  return taking(
-      names,
-      [&target, lowest](const std::string& given) -> std::optional<std::string> {
-        constexpr std::size_t kDigits = 9;
-        if (given.empty() || given.size() > kDigits ||
-            given.find_first_not_of("0123456789") != std::string::npos ||
-            std::stoi(given) < lowest) {
-          return "'" + given + "' is not a whole number from " + std::to_string(lowest);
-        }
-        target = std::stoi(given);
-        return std::nullopt;
-      },
-      "N",
-      help);
-}
-
-Verb& Verb::duration(const std::string& names,
-                     std::optional<Duration>& target,
-                     const std::string& help) {
-  return span(names, target, &parse_duration, "D", help);
-}
-
-Verb& Verb::time_limit(const std::string& names,
-                       std::optional<Duration>& target,
-                       const std::string& help) {
-  return span(names, target, &parse_time_limit, "TIME", help);
-}
-
-Verb& Verb::span(const std::string& names,
-                 std::optional<Duration>& target,
-                 Result<Duration> (*parse)(std::string_view),
-                 const std::string& value,
-                 const std::string& help) {
-  return taking(
-      names,
-      [&target, parse](const std::string& given) -> std::optional<std::string> {
-        const auto duration = parse(given);
-        if (!duration) {
-          const Error& error = duration.error();
-          return error.advice.empty() ? error.message : error.message + "; " + error.advice;
-        }
-        target = *duration;
-        return std::nullopt;
-      },
-      value,
-      help);
-}
-
-Verb& Verb::argument(const std::string& name, std::string& target, const std::string& help) {
-  impl_->app->add_option(name, target, help)->required()->type_name("");
-  return *this;
-}
-
-Verb& Verb::optional_argument(const std::string& name,
-                              std::string& target,
-                              const std::string& help) {
-  impl_->app->add_option(name, target, help)->type_name("");
-  return *this;
-}
-
-Verb& Verb::arguments(const std::string& name,
-                      std::vector<std::string>& target,
-                      const std::string& help) {
-  impl_->app->add_option(name, target, help)->type_name("");
-  return *this;
-}
-
-Verb& Verb::program(std::vector<std::string>& argv) {
-  impl_->program = &argv;
-  return *this;
-}
-
-Verb& Verb::footer(const std::string& text) {
-  impl_->app->footer(text);
-  return *this;
-}
-
-Verb Verb::verb(const std::string& name, const std::string& help) {
-  impl_->app->require_subcommand(1);
-  impl_->children.push_back(make_verb(*impl_->app, impl_->shared, name, help));
-  return Verb(impl_->children.back());
-}
-
-void Verb::runs(std::function<int(Session&)> action) {
-  impl_->app->callback([shared = impl_->shared, action = std::move(action)] {
-    if (!shared->action) {
-      shared->action = action;
-    }
-  });
+std::span<const StatusMeaning> exit_statuses() {
+  return kStatuses;
 }
 
 Cli::Cli() : impl_(std::make_unique<Impl>()) {
   add_cluster_option(impl_->app, *impl_->shared);
   impl_->app.set_version_flag("--version", std::string("ckpt ") + CKPT_VERSION);
-  impl_->app.footer(
-      "JOB is an id (j-7), a name, a Slurm job id, or `last`.\n"
-      "Durations: 90s 30m 24h 24:00:00 1-12.\n"
-      "Exit status: 0 done, 1 failed, 2 usage, 3 no such thing, 4 the state does not\n"
-      "allow it, 5 no daemon, 6 refused, 7 engine or scheduler not usable, 8 timed out.");
+  std::string statuses = "Exit status:";
+  for (const StatusMeaning& one : kStatuses) {
+    statuses += (one.status == 0 ? " " : ", ") + std::to_string(one.status) + " " + one.meaning;
+  }
+  impl_->app.footer("JOB is an id (j-7), a name, a Slurm job id, or `last`.\n"
+                    "Durations: 90s 30m 24h 24:00:00 1-12.\n" +
+                    statuses + ".");
 }
 Cli::~Cli() = default;
 
@@ -326,6 +167,11 @@ std::string Cli::help() const {
 }
 
 Result<Cli::Parsed> Cli::parse(std::vector<std::string> args) {
+  for (const auto& verb : impl_->verbs) {
+    if (verb->bare_program && !args.empty() && args.front() == verb->app->get_name()) {
+      set_apart(*verb, args);
+    }
+  }
   // What is behind the first `--` is the program's business alone.
   std::vector<std::string> tail;
   const auto dashes = std::find(args.begin(), args.end(), "--");
@@ -361,7 +207,8 @@ Result<Cli::Parsed> Cli::parse(std::vector<std::string> args) {
       return usage("`" + name + "` has no option " + word, "Did you mean " + meant + "?");
     }
     if (verb != nullptr && verb->program != nullptr && !has_dashes && has_words(*verb)) {
-      return usage(said(name, error),
+      return usage("`" + name +
+                       "` cannot tell what is meant by: " + join(verb->app->remaining(), " "),
                    "Put -- before the program: `" + name + " [OPTIONS] -- PROGRAM ARGS…`.");
     }
     if (!word.empty()) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -58,8 +59,12 @@ public:
   arguments(const std::string& name, std::vector<std::string>& target, const std::string& help);
   /// What stands behind `--`.
   Verb& program(std::vector<std::string>& argv);
+  /// As sbatch has it: the first word that is no option, and all behind it, `--` or not.
+  Verb& script(std::vector<std::string>& argv);
   /// Lines at the end of the help.
   Verb& footer(const std::string& text);
+  /// Left out of the help: for scripts of ours.
+  Verb& hidden();
   /// A verb below this one ("daemon start").
   Verb verb(const std::string& name, const std::string& help);
   void runs(std::function<int(Session&)> action);
@@ -73,6 +78,30 @@ private:
   std::shared_ptr<Impl> impl_;
 };
 
+/// What a verb looks like from outside, for completion and manual pages.
+struct VerbDescription {
+  struct Option {
+    std::vector<std::string> names; ///< "-J", "--job-name"
+    std::string value;              ///< empty: a flag
+    std::string help;
+    std::string group;
+  };
+  std::string name;
+  std::string help;
+  std::vector<std::pair<std::string, std::string>> arguments; ///< name and help
+  bool takes_program = false;                                 ///< behind `--`
+  std::vector<Option> options;
+  std::string footer;
+  std::vector<VerbDescription> verbs; ///< below it
+};
+
+struct StatusMeaning {
+  int status;
+  const char* meaning;
+};
+/// What `ckpt` ends with; `run` and `wait` say more in their own help.
+std::span<const StatusMeaning> exit_statuses();
+
 class Cli {
 public:
   Cli();
@@ -81,6 +110,9 @@ public:
   Cli& operator=(const Cli&) = delete;
 
   Verb verb(const std::string& name, const std::string& help);
+  std::vector<VerbDescription> describe() const;
+  /// What stands before a verb: name, help and options, no verbs.
+  VerbDescription describe_itself() const;
 
   struct Parsed {
     bool json = false;

@@ -16,6 +16,8 @@ namespace {
 constexpr seconds kStartPatience{20};
 constexpr seconds kStopPatience{30};
 constexpr milliseconds kLookAgain{30};
+constexpr seconds kOthersPatience{10}; ///< for a daemon that somebody else has just started
+constexpr int kConflict = 4;           ///< ckptd's status when there is one already
 
 std::string value_of(const api::Environment& env, const std::string& name) {
   const auto found = env.find(name);
@@ -90,6 +92,11 @@ Result<ApiClient> connect_to_daemon(const api::Paths& paths, std::optional<Durat
   if (endpoint->host != host_name()) {
     return elsewhere(*endpoint);
   }
+  // Gone with a logout is no danger: the client then goes over TCP, with the token.
+  if (const auto ours = api::check_socket_folder(endpoint->socket.parent_path());
+      !ours && ours.error().cls != ErrorClass::not_found) {
+    return tl::unexpected(ours.error());
+  }
   ApiClient client(std::move(*endpoint));
   if (auto answers = client.ping(patience); !answers) {
     if (!runs_here(client.endpoint())) {
@@ -133,19 +140,21 @@ Result<ApiClient> start_daemon(const api::Paths& paths,
   Clock& clock = system_clock();
   const MonoTime deadline = clock.monotonic() + kStartPatience;
   std::optional<ExitStatus> ended;
+  MonoTime give_up = deadline;
   while (clock.monotonic() < deadline) {
     if (auto client = connect_to_daemon(paths)) {
       say("started the daemon (ckptd, cluster " + paths.cluster + ", pid " +
           std::to_string(client->endpoint().pid) + ")");
       return client;
     }
-    if (ended) {
+    if (ended && clock.monotonic() >= give_up) {
       return start_failed(ended->describe(), words);
     }
     int status = 0;
-    if (waitpid(*pid, &status, WNOHANG) == *pid) {
-      ended =
-          ExitStatus::from_wait_status(status); // perhaps another one was faster: look once more
+    if (!ended && waitpid(*pid, &status, WNOHANG) == *pid) {
+      ended = ExitStatus::from_wait_status(status);
+      // Refused since another one was faster, which may not answer yet; else it is looked once more.
+      give_up = clock.monotonic() + (ended->code == kConflict ? kOthersPatience : Duration{0});
     } else {
       clock.sleep_for(kLookAgain);
     }

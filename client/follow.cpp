@@ -104,6 +104,26 @@ Result<api::JobView> wait_for_job(Session& session,
   }
 }
 
+Result<api::JobView> wait_for_number(Session& session, const api::JobView& job, Duration patience) {
+  return wait_for_job(
+      session, job.id.str(), system_clock().monotonic() + patience, [](const api::JobView& view) {
+        return is_settled(view.state) ||
+               (view.current_attempt && !view.current_attempt->scheduler_job_id.empty());
+      });
+}
+
+void say_warnings(Session& session, const api::JobView& job) {
+  for (const api::WarningView& warning : job.warnings) {
+    session.say("warning: " + warning.message);
+  }
+}
+
+int wait_for_end(Session& session, const api::JobView& job) {
+  const auto ended = wait_for_job(
+      session, job.id.str(), {}, [](const api::JobView& view) { return is_settled(view.state); });
+  return ended ? result_of(*ended).exit_status : session.fail(ended.error());
+}
+
 Status copy_output(Session& session,
                    const std::string& selector,
                    api::OutputRequest request,

@@ -25,6 +25,16 @@ Result<api::JobView> wait_for_job(Session& session,
                                   std::optional<MonoTime> deadline,
                                   const std::function<bool(const api::JobView&)>& done);
 
+/// Until the scheduler has given it a number (right after a submit), or it is settled. `timed_out`
+/// after `patience`.
+Result<api::JobView> wait_for_number(Session& session, const api::JobView& job, Duration patience);
+
+/// The job's warnings, a line each.
+void say_warnings(Session& session, const api::JobView& job);
+
+/// The exit status of a `--wait`: the program's, once the job is settled.
+int wait_for_end(Session& session, const api::JobView& job);
+
 /// Copies a stream of a job to `out`, and with `follow` goes on until the job is settled.
 /// `each_turn` is called several times a second (may be empty).
 Status copy_output(Session& session,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstdio>
 #include <ctime>
 #include <numeric>
@@ -55,6 +56,36 @@ std::string shortened(const std::string& text, std::size_t width) {
   return out + "…";
 }
 
+namespace {
+
+/// How many bytes the character at `at` has, from 0x80 on; 0: it is no UTF-8, a control character,
+/// or one that turns the direction of what follows.
+std::size_t harmless_character(const std::string& text, std::size_t at) {
+  const auto byte = [&](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
+  const unsigned first = byte(at);
+  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  if (first < 0xC2 || first > 0xF4) {
+    return 0;
+  }
+  std::uint32_t point = first & (0x7FU >> length);
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(at + i) & 0xC0U) != 0x80U) {
+      return 0;
+    }
+    point = point << 6U | (byte(at + i) & 0x3FU);
+  }
+  constexpr std::array<std::uint32_t, 5> kLowest{0, 0, 0x80, 0x800, 0x10000};
+  const bool turns = point == 0x200E || point == 0x200F || (point >= 0x202A && point <= 0x202E) ||
+                     (point >= 0x2066 && point <= 0x2069);
+  const bool none = point < kLowest.at(length) || (point >= 0xD800 && point <= 0xDFFF) ||
+                    point > 0x10FFFF || point < 0xA0;
+  return turns || none ? 0 : length;
+}
+
+} // namespace
+
 std::string printable(const std::string& text, bool keep_colours) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -62,9 +93,15 @@ std::string printable(const std::string& text, bool keep_colours) {
     const auto byte = static_cast<unsigned char>(c);
     const bool control = (byte < 0x20 && c != '\t' && c != '\n') || byte == 0x7F;
     const std::size_t end = c == '\033' && keep_colours ? colour_end(text, i) : 0;
+    const std::size_t length = byte >= 0x80 ? harmless_character(text, i) : 0;
     if (end > i) {
       out += text.substr(i, end - i);
       i = end - 1;
+    } else if (length > 0) {
+      out += text.substr(i, length);
+      i += length - 1;
+    } else if (byte >= 0x80) {
+      out += '?';
     } else {
       out += control ? '?' : c;
     }
@@ -118,6 +155,9 @@ std::string short_duration(Duration duration) {
   constexpr std::array kUnits{
       Unit{86'400'000, "d"}, Unit{3'600'000, "h"}, Unit{60'000, "m"}, Unit{1000, "s"}};
   std::int64_t left = std::max<std::int64_t>(duration.count(), 0);
+  if (left > 0 && left < 100) {
+    return std::to_string(left) + "ms";
+  }
   if (left < 10'000) {
     constexpr std::size_t kRoom = 32;
     std::array<char, kRoom> text{};
@@ -171,6 +211,12 @@ std::string outcome_of(JobState state, std::optional<int> exit_code, std::option
     out += " (exit status " + std::to_string(*exit_code) + ")";
   }
   return out;
+}
+
+std::string outcome_with_reason(const api::JobView& job) {
+  const std::string outcome = outcome_of(job.state, job.exit_code, job.signal);
+  const bool said = outcome.find(job.reason) != std::string::npos; // also an empty one
+  return said ? outcome : outcome + ": " + job.reason;
 }
 
 std::string interval_text(const Interval& interval) {

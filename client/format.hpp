@@ -17,6 +17,8 @@ std::string optional_bytes(const std::optional<std::uint64_t>& bytes); ///< "512
 std::string or_dash(std::string text);
 /// "completed", "failed (exit status 7)", "failed (signal 9)".
 std::string outcome_of(JobState state, std::optional<int> exit_code, std::optional<int> signal);
+/// The same with what was said about it, unless that says nothing new.
+std::string outcome_with_reason(const api::JobView& job);
 std::string interval_text(const Interval& interval); ///< "auto", "off", "30m"
 
 /// "slurm 22.05.8", "local".
@@ -43,8 +45,9 @@ std::string shortened(const std::string& text, std::size_t width); ///< with "â€
 std::string in_cluster(std::string text, const std::string& cluster);
 /// Words broken into lines of at most `width`, those after the first indented.
 std::string wrapped(const std::string& text, std::size_t width, std::size_t indent);
-/// Control characters (but tab and newline) made harmless: job names and file names are anybody's.
-/// Colour codes may stay.
+/// Control characters (but tab and newline), bytes that are no UTF-8, and marks that turn the
+/// direction of the text made harmless: job names and file names are anybody's. Colour codes may
+/// stay.
 std::string printable(const std::string& text, bool keep_colours = false);
 
 } // namespace ckpt::client

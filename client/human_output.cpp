@@ -1,6 +1,11 @@
+#include "client/array.hpp"
 #include "client/format.hpp"
 #include "client/job_tables.hpp"
 #include "client/output.hpp"
+#include "client/overview_text.hpp"
+#include "client/progress.hpp"
+#include "client/reasons.hpp"
+#include "client/timeline.hpp"
 #include "core/base/clock.hpp"
 #include "core/base/strings.hpp"
 
@@ -16,33 +21,8 @@ constexpr const char* kYellow = "33";
 constexpr const char* kRed = "31";
 constexpr std::size_t kLabel = 14;
 
-/// People know an unnamed job by its program.
-std::string name_of(const api::JobView& job) {
-  const std::string program = job.argv.empty() ? "" : job.argv.front();
-  return or_dash(job.name.empty() ? program.substr(program.rfind('/') + 1) : job.name);
-}
-
-std::string node_of(const api::JobView& job) {
-  return job.current_attempt ? or_dash(job.current_attempt->node) : "-";
-}
-
 bool failed(const api::JobView& job) {
   return job.state == JobState::failed || job.state == JobState::cancelled;
-}
-
-std::string policy_text(const Policy& policy) {
-  std::string text = "every " + interval_text(policy.every) + ", lead " +
-                     (policy.lead ? format_duration(*policy.lead) : "auto") + ", keep " +
-                     std::to_string(policy.keep) + ", at walltime " +
-                     std::string(word(policy.at_walltime)) + ", at most " +
-                     std::to_string(policy.max_restarts) + " restarts";
-  if (policy.every.kind == Interval::Kind::off) {
-    text += "; without interval checkpoints a fault costs all work since the last one";
-  }
-  if (policy.keep == 1) {
-    text += "; with one generation kept there is nothing to fall back to if it is damaged";
-  }
-  return text;
 }
 
 class HumanOutput : public Output {
@@ -60,47 +40,29 @@ public:
       where = job.scheduler == SchedulerKind::slurm ? " (Slurm gives it a number in a moment)"
                                                     : " (on this machine)";
     }
-    print(job.id.str() + " submitted" + where +
-          (cluster().empty() ? "" : "; `ckpt show " + job.id.str() + "` shows it") + "\n");
+    print(job.id.str() + " submitted" + where + "; `ckpt show " + job.id.str() +
+          "` tells how it goes\n");
   }
 
+  void submitted(const api::ArrayView& array) override { print(text_of_submitted(array) + "\n"); }
   void jobs(const std::vector<api::JobView>& jobs, bool all) override {
     if (jobs.empty()) {
-      print(all ? "No jobs.\n" : "No unfinished jobs. `ckpt ls --all` shows the others.\n");
+      print(all ? "No jobs. `ckpt submit -- PROGRAM ARGS…` starts one.\n"
+                : "No unfinished jobs. `ckpt ls --all` shows the others.\n");
       return;
     }
-    const TimePoint now = system_clock().now();
-    Table table({{"JOB", Column::left},
-                 {"NAME", Column::flexible},
-                 {"STATE", Column::left},
-                 {"NODE", Column::flexible},
-                 {"RUN", Column::right},
-                 {"RESTARTS", Column::right},
-                 {"LAST CHECKPOINT", Column::left},
-                 {"REASON", Column::flexible}});
-    for (const api::JobView& job : jobs) {
-      const auto& latest = job.latest_generation;
-      table.row({job.id.str(),
-                 name_of(job),
-                 std::string(word(job.state)),
-                 node_of(job),
-                 short_duration(job.accounting.run),
-                 std::to_string(job.restarts_count),
-                 latest && latest->frozen_at ? latest->id.str() + " " + ago(*latest->frozen_at, now)
-                                             : "-",
-                 job.reason});
-    }
-    print(table.str(width_));
+    print(jobs_text(jobs, system_clock().now(), width_));
   }
 
   void details(const JobDetails& details) override {
     const api::JobView& job = details.job;
     const TimePoint now = system_clock().now();
     line("job", job.id.str() + (job.name.empty() ? "" : " " + job.name));
-    line("state",
-         painted(outcome_of(job.state, job.exit_code, job.signal), colour_of(job)) +
-             (job.reason.empty() ? "" : ": " + job.reason));
+    line("state", painted(outcome_with_reason(job), colour_of(job)));
     line("program", shell_join(job.argv));
+    if (!job.script_path.empty()) {
+      line("script", job.script_path + " (the kept copy)");
+    }
     line("in", job.cwd);
     if (!job.stdout_path.empty()) {
       line("output",
@@ -126,6 +88,13 @@ public:
                     ? " (" + std::string(word(*job.next_checkpoint_trigger)) + ")"
                     : ""));
     }
+    for (const api::GenerationView& one : details.generations) {
+      if (one.progress) {
+        line("writing",
+             one.id.str() + ": " +
+                 progress_text(*one.progress, now - one.requested_at.value_or(now)));
+      }
+    }
     const api::AccountingView& time = job.accounting;
     line("time",
          "ran " + short_duration(time.run) + ", lost " + short_duration(time.lost) +
@@ -137,12 +106,25 @@ public:
     }
     for (const api::WarningView& warning : job.warnings) {
       line("warning", painted(warning.message, kYellow));
+      if (!warning.advice.empty()) {
+        line("", warning.advice);
+      }
+    }
+    if (const std::string picture = timeline(details, now, width_); !picture.empty()) {
+      print("\n" + picture);
     }
     if (!details.attempts.empty()) {
-      print("\n" + attempts_table(details.attempts, now).str(width_));
+      print("\n" + attempts_text(details.attempts, now, width_));
     }
     if (!details.generations.empty()) {
-      print("\n" + generations_table(details.generations, now).str(width_));
+      print("\n" + generations_text(details.generations, now, width_));
+    }
+  }
+
+  void removed(const std::vector<api::JobView>& jobs) override {
+    for (const api::JobView& job : jobs) {
+      print(job.id.str() + (job.name.empty() ? "" : " " + job.name) +
+            " removed, with its checkpoints\n");
     }
   }
 
@@ -153,10 +135,10 @@ public:
       if (job.latest_generation && job.state == JobState::parked) {
         text += " at " + job.latest_generation->id.str() + "; go on with `ckpt restart " +
                 job.id.str() + "`";
-      } else if (!job.reason.empty()) {
+      } else if (!job.reason.empty() && text.find(job.reason) == std::string::npos) {
         text += " (" + job.reason + ")";
       }
-      print(text + "\n");
+      print(wrapped(text, width_, 0) + "\n");
     }
   }
 
@@ -171,18 +153,50 @@ public:
     }
   }
 
+  void generation_acted(const api::GenerationView& generation, const std::string& done) override {
+    print(generation.job.str() + " " + generation.id.str() + " " + done + "\n");
+  }
+  void verified(const std::vector<api::GenerationView>& generations) override {
+    print(verified_text(generations));
+  }
+  void policy_changed(const api::JobView& job) override {
+    print(job.id.str() + ": " + policy_text(job.policy) + "\n");
+  }
+  void pruned(const std::vector<api::PrunedView>& pruned, bool dry_run) override {
+    for (const std::string& one : split_lines(pruned_text(pruned, dry_run))) {
+      print(wrapped(one, width_, 4) + "\n");
+    }
+  }
+  void nodes(const std::vector<api::NodeView>& nodes) override {
+    print(nodes.empty() ? "None of your jobs has used a node yet.\n"
+                        : nodes_text(nodes, system_clock().now(), width_));
+  }
+  void stats(const api::StatsView& stats) override {
+    for (const auto& [label, text] : stats_lines(stats)) {
+      line(label, text);
+    }
+  }
+  void why(const JobDetails& details) override {
+    print(wrapped(client::why(details, system_clock().now()), width_, 0) + "\n");
+    for (const std::string& one : details.last_lines) {
+      print("  " + one + "\n");
+    }
+  }
+
   void results(const std::vector<JobResult>& results) override {
     for (const JobResult& result : results) {
       const api::JobView& job = result.job;
-      print(job.id.str() + " " +
-            painted(outcome_of(job.state, job.exit_code, job.signal), colour_of(job)) +
-            (job.reason.empty() ? "" : ": " + job.reason) + "\n");
+      print(wrapped(job.id.str() + " " + painted(outcome_with_reason(job), colour_of(job)) +
+                        (failed(job) ? "; `ckpt why " + job.id.str() + "` tells more" : ""),
+                    width_,
+                    0) +
+            "\n");
     }
   }
 
   void generations(const std::vector<api::GenerationView>& generations) override {
     print(generations.empty() ? "No checkpoint yet. `ckpt checkpoint JOB` takes one now.\n"
-                              : generations_table(generations, system_clock().now()).str(width_));
+                              : generations_text(generations, system_clock().now(), width_));
   }
 
   void processes(const std::vector<api::ProcessView>& processes) override {
@@ -190,25 +204,7 @@ public:
       print("No process of it runs.\n");
       return;
     }
-    Table table({{"PID", Column::right},
-                 {"PPID", Column::right},
-                 {"NODE", Column::flexible},
-                 {"ROLE", Column::left},
-                 {"STATE", Column::left},
-                 {"MEMORY", Column::right},
-                 {"CPU", Column::right},
-                 {"NAME", Column::flexible}});
-    for (const api::ProcessView& one : processes) {
-      table.row({std::to_string(one.pid),
-                 std::to_string(one.ppid),
-                 or_dash(one.node),
-                 one.role,
-                 one.state,
-                 optional_bytes(one.resident_bytes),
-                 one.cpu ? short_duration(*one.cpu) : "-",
-                 one.name});
-    }
-    print(table.str(width_));
+    print(processes_table(processes).str(width_));
   }
 
   void coordinators(const std::vector<api::CoordinatorView>& coordinators) override {
@@ -290,6 +286,7 @@ public:
         line("", "-> " + finding.advice);
       }
     }
+    print(findings_verdict(findings));
   }
 
   void settings(const std::vector<SettingLine>& settings) override {

@@ -2,7 +2,6 @@
 
 #include "core/base/process.hpp"
 #include "core/base/strings.hpp"
-#include "core/domain/time_limit.hpp"
 #include "core/json/json.hpp"
 
 #include <nlohmann/json.hpp>
@@ -33,8 +32,7 @@ Result<json> duration_or(const std::string& option,
   const auto duration = parse_duration(text);
   if (!duration) {
     return usage(option + ": " + duration.error().message,
-                 "Write " + join(words, ", ") + ", or a duration like 30m. " +
-                     duration.error().advice);
+                 "Write " + join(words, ", ") + ", or a duration with its unit, like 30m.");
   }
   return json(in_seconds(*duration));
 }
@@ -62,19 +60,6 @@ int current_umask() {
   return static_cast<int>(mask);
 }
 
-/// SBATCH_TIMELIMIT.
-Result<std::optional<Duration>> limit_from_environment(const Session& session) {
-  const std::string text = session.env_value("SBATCH_TIMELIMIT");
-  if (text.empty()) {
-    return std::optional<Duration>();
-  }
-  const auto limit = parse_time_limit(text);
-  if (!limit) {
-    return usage("SBATCH_TIMELIMIT: " + limit.error().message, limit.error().advice);
-  }
-  return std::optional<Duration>(*limit);
-}
-
 Result<std::string> absolute_folder(const std::string& text) {
   std::error_code error;
   const Path folder = std::filesystem::absolute(text, error).lexically_normal();
@@ -87,7 +72,8 @@ Result<std::string> absolute_folder(const std::string& text) {
   return folder.string();
 }
 
-/// $PWD if it is this folder (people know it by that name), else the real path.
+} // namespace
+
 Result<std::string> current_folder(const Session& session) {
   std::error_code error;
   const Path real = std::filesystem::current_path(error);
@@ -102,8 +88,6 @@ Result<std::string> current_folder(const Session& session) {
                     std::filesystem::equivalent(logical, real, error) && !error;
   return same ? logical : real.string();
 }
-
-} // namespace
 
 void add_policy_options(Verb& verb, PolicyOptions& options) {
   verb.group("Checkpoints and restarts")
@@ -201,8 +185,12 @@ void add_spec_options(Verb& verb, SpecOptions& options) {
       .text("-o,--output", options.output, "FILE", "Standard output (slurm-%j.out)")
       .text("-e,--error", options.error, "FILE", "Standard error (with the output)")
       .text("-D,--chdir", options.chdir, "FOLDER", "Where it runs (here)")
-      .text("--wrap", options.wrap, "CMD", "A shell command instead of a program")
-      .text("--engine", options.engine, "auto|dmtcp|mana|criu|app", "What checkpoints it (auto)")
+      .text("--wrap", options.wrap, "CMD", "A shell command instead of a program");
+  add_own_spec_options(verb, options);
+}
+
+void add_own_spec_options(Verb& verb, SpecOptions& options) {
+  verb.text("--engine", options.engine, "auto|dmtcp|mana|criu|app", "What checkpoints it (auto)")
       .texts("--env", options.env, "K=V", "Set in its environment")
       .texts("--module", options.modules, "NAME", "Load before it starts")
       .text("--setup", options.setup, "CMD", "Shell command before it starts")
@@ -241,11 +229,7 @@ Result<api::SubmitRequest> make_submit_request(const Session& session,
     }
     spec.env[pair->first] = pair->second;
   }
-  const auto limit = limit_from_environment(session);
-  if (!options.time_limit && !limit) {
-    return tl::unexpected(limit.error());
-  }
-  spec.time_limit = options.time_limit ? options.time_limit : *limit;
+  spec.time_limit = options.time_limit;
   spec.name = options.name.value_or(""); // a default would not be unique
   spec.stdout_path = options.output.value_or("");
   spec.stderr_path = options.error.value_or("");

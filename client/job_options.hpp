@@ -52,6 +52,10 @@ struct SpecOptions {
   std::optional<std::string> restart_command;
 };
 void add_spec_options(Verb& verb, SpecOptions& options);
+/// Those of them that sbatch has not: --engine, --env, --module, …
+void add_own_spec_options(Verb& verb, SpecOptions& options);
+/// $PWD if it is this folder (people know it by that name), else the real path.
+Result<std::string> current_folder(const Session& session);
 
 /// The request that these options make, with the environment, folder and umask of this process.
 Result<api::SubmitRequest> make_submit_request(const Session& session,

@@ -1,6 +1,8 @@
 #include "api/codec.hpp"
 #include "api/problem.hpp"
 #include "client/output.hpp"
+#include "client/reasons.hpp"
+#include "core/base/clock.hpp"
 #include "core/json/json.hpp"
 
 #include <nlohmann/json.hpp>
@@ -15,6 +17,7 @@ public:
   explicit JsonOutput(std::FILE* out) : out_(out) {}
 
   void submitted(const api::JobView& job) override { print(api::to_json(job)); }
+  void submitted(const api::ArrayView& array) override { print(api::to_json(array)); }
   void jobs(const std::vector<api::JobView>& jobs, bool /*all*/) override {
     print(api::list_to_json(jobs));
   }
@@ -24,11 +27,31 @@ public:
     job["generations"] = api::list_to_json(details.generations)["items"];
     print(job);
   }
+  void removed(const std::vector<api::JobView>& jobs) override { one_or_list(jobs); }
   void acted(const std::vector<api::JobView>& jobs, const std::string& /*done*/) override {
     one_or_list(jobs);
   }
   void checkpoints(const std::vector<api::GenerationView>& generations) override {
     one_or_list(generations);
+  }
+  void generation_acted(const api::GenerationView& generation,
+                        const std::string& /*done*/) override {
+    print(api::to_json(generation));
+  }
+  void verified(const std::vector<api::GenerationView>& generations) override {
+    one_or_list(generations);
+  }
+  void policy_changed(const api::JobView& job) override { print(api::to_json(job)); }
+  void pruned(const std::vector<api::PrunedView>& pruned, bool /*dry_run*/) override {
+    print(api::list_to_json(pruned));
+  }
+  void nodes(const std::vector<api::NodeView>& nodes) override { print(api::list_to_json(nodes)); }
+  void stats(const api::StatsView& stats) override { print(api::to_json(stats)); }
+  void why(const JobDetails& details) override {
+    json out = api::to_json(details.job);
+    out["why"] = client::why(details, system_clock().now());
+    out["last_lines"] = details.last_lines;
+    print(out);
   }
   void results(const std::vector<JobResult>& results) override {
     json list = json::array();

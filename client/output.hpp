@@ -1,7 +1,7 @@
 #pragma once
 
 #include "api/endpoint.hpp"
-#include "api/views.hpp"
+#include "api/overview.hpp"
 #include "core/domain/result.hpp"
 
 #include <cstdio>
@@ -41,17 +41,27 @@ struct JobDetails {
   api::JobView job;
   std::vector<api::AttemptView> attempts;
   std::vector<api::GenerationView> generations;
+  std::vector<std::string> last_lines; ///< of a failed program's output, where asked for
 };
 
 class Output {
 public:
   virtual ~Output() = default;
   virtual void submitted(const api::JobView& job) = 0;
+  virtual void submitted(const api::ArrayView& array) = 0;
   virtual void jobs(const std::vector<api::JobView>& jobs, bool all) = 0;
   virtual void details(const JobDetails& details) = 0;
+  virtual void removed(const std::vector<api::JobView>& jobs) = 0;
   /// After an action on one or several jobs; `done` is the word for people ("cancelled").
   virtual void acted(const std::vector<api::JobView>& jobs, const std::string& done) = 0;
   virtual void checkpoints(const std::vector<api::GenerationView>& generations) = 0;
+  virtual void generation_acted(const api::GenerationView& generation, const std::string& done) = 0;
+  virtual void verified(const std::vector<api::GenerationView>& generations) = 0;
+  virtual void policy_changed(const api::JobView& job) = 0;
+  virtual void pruned(const std::vector<api::PrunedView>& pruned, bool dry_run) = 0;
+  virtual void nodes(const std::vector<api::NodeView>& nodes) = 0;
+  virtual void stats(const api::StatsView& stats) = 0;
+  virtual void why(const JobDetails& details) = 0;
   virtual void results(const std::vector<JobResult>& results) = 0;
   virtual void generations(const std::vector<api::GenerationView>& generations) = 0;
   virtual void processes(const std::vector<api::ProcessView>& processes) = 0;

@@ -11,4 +11,8 @@ namespace ckpt::client {
 /// Those that we must understand ourselves (time, name, output, error, chdir) are not among them.
 void add_sbatch_options(Verb& verb, std::vector<std::string>& args);
 
+/// All of sbatch's, those that we must understand ourselves included (for `ckpt sbatch`); the rare
+/// ones are left out of the help.
+void add_all_sbatch_options(Verb& verb, std::vector<std::string>& args);
+
 } // namespace ckpt::client

@@ -3,7 +3,7 @@
 namespace ckpt::client {
 
 void add_filters(Verb& verb, Selection& selection, const std::string& all_help) {
-  verb.flag("-a,--all", selection.all, all_help)
+  verb.flag("--all", selection.all, all_help)
       .texts("--state", selection.states, "STATE", "In this state")
       .texts("--tag", selection.tags, "K=V", "With this tag");
 }

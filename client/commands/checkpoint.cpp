@@ -1,5 +1,6 @@
 #include "client/commands/commands.hpp"
 #include "client/follow.hpp"
+#include "client/onlooker.hpp"
 #include "client/selection.hpp"
 
 namespace ckpt::client {
@@ -28,6 +29,10 @@ Result<api::GenerationView> checkpoint(Session& session, const std::string& job,
   const auto daemon = session.daemon();
   if (!daemon) {
     return tl::unexpected(daemon.error());
+  }
+  std::optional<Onlooker> onlooker;
+  if (wait) {
+    onlooker.emplace(session, **daemon, job);
   }
   auto made = (*daemon)->checkpoint(job, wait ? kFirstWait : seconds{0});
   if (!made || !wait || made->state == GenerationState::sealed) {

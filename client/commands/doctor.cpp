@@ -1,6 +1,7 @@
 #include "client/commands/commands.hpp"
 #include "client/daemon_control.hpp"
 #include "client/format.hpp"
+#include "client/machine_findings.hpp"
 #include "client/session.hpp"
 #include "core/base/strings.hpp"
 
@@ -58,30 +59,32 @@ void look_at_engines(const std::vector<api::EngineView>& engines, Findings& find
   }
 }
 
-void look_at_store(const api::StoreView& store, Findings& findings) {
-  constexpr std::uint64_t kTwentieth = 20;
-  const bool scarce = store.available_bytes < store.total_bytes / kTwentieth;
-  findings.push_back({scarce ? Level::problem : Level::ok,
-                      scarce ? "store_nearly_full" : "store",
-                      "store " + store.path + " (" + store.filesystem +
-                          "): " + human_bytes(store.available_bytes) + " free",
-                      scarce ? "Checkpoints will be refused when it is full. Lower --keep, cancel "
-                               "what is not needed, or set store.path."
-                             : ""});
+void look_at_this_machine(const Session& session,
+                          const api::Paths& paths,
+                          const std::optional<api::StatusView>& status,
+                          Findings& findings) {
+  std::vector<Path> folders{paths.state_dir};
+  if (status) {
+    folders.push_back(Path(status->store.path) / "jobs"); // its root may be the site's
+  }
+  for (Finding& finding : machine_findings(
+           look_at_machine(session.env_value("USER"), status ? status->daemon.pid : 0, folders))) {
+    findings.push_back(std::move(finding));
+  }
 }
 
-void look_at_daemon(Session& session, Findings& findings) {
+std::optional<api::StatusView> look_at_daemon(Session& session, Findings& findings) {
   const auto daemon = session.daemon();
   if (!daemon) {
     findings.push_back(
         {Level::problem, daemon.error().code, daemon.error().message, daemon.error().advice});
-    return;
+    return std::nullopt;
   }
   const auto status = (*daemon)->status();
   if (!status) {
     findings.push_back(
         {Level::problem, status.error().code, status.error().message, status.error().advice});
-    return;
+    return std::nullopt;
   }
   findings.push_back(
       {Level::ok,
@@ -97,10 +100,11 @@ void look_at_daemon(Session& session, Findings& findings) {
   }
   look_at_scheduler(status->scheduler, findings);
   look_at_engines(status->engines, findings);
-  look_at_store(status->store, findings);
+  findings.push_back(store_finding(status->store, status->scheduler.kind));
   for (const api::DegradedView& reason : status->degraded) {
     findings.push_back({Level::problem, reason.code, reason.message, reason.advice});
   }
+  return *status;
 }
 
 int doctor(Session& session) {
@@ -111,7 +115,8 @@ int doctor(Session& session) {
                         "cluster " + paths->cluster + ": state in " + paths->state_dir.string(),
                         ""});
     look_at_programs(session, findings);
-    look_at_daemon(session, findings);
+    const auto status = look_at_daemon(session, findings);
+    look_at_this_machine(session, *paths, status, findings);
   } else {
     findings.push_back(
         {Level::problem, paths.error().code, paths.error().message, paths.error().advice});

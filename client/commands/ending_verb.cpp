@@ -1,6 +1,7 @@
 #include "client/commands/ending_verb.hpp"
 
 #include "client/follow.hpp"
+#include "client/onlooker.hpp"
 #include "client/selection.hpp"
 
 namespace ckpt::client {
@@ -21,6 +22,7 @@ end_one(Session& session, const EndingVerb& what, const std::string& selector, b
   if (!job || !wait || is_settled(job->state)) {
     return job;
   }
+  const Onlooker onlooker(session, **daemon, job->id.str()); // `stop` takes a checkpoint
   return wait_for_job(session, job->id.str(), std::nullopt, [](const api::JobView& view) {
     return is_settled(view.state);
   });
@@ -38,7 +40,9 @@ void add_ending_verb(Cli& cli, const EndingVerb& what) {
         session,
         options->selection,
         [&](const std::string& job) { return end_one(session, what, job, !options->no_wait); },
-        [&](const auto& jobs) { session.out().acted(jobs, what.done); });
+        [&](const auto& jobs) {
+          session.out().acted(jobs, options->no_wait ? "was told to " + what.name : what.done);
+        });
   });
 }
 

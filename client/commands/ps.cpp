@@ -17,6 +17,19 @@ void add_ps(Cli& cli) {
       return session.fail(found.error());
     }
     session.out().processes(*found);
+    const auto seen = (*daemon)->job(*job);
+    if (!seen) {
+      return session.fail(seen.error());
+    }
+    if (found->empty()) {
+      session.say("`ckpt why " + seen->id.str() + "` tells why");
+    } else if (found->front().state == "unknown") { // it runs on another machine
+      const bool slurm = seen->scheduler == SchedulerKind::slurm && seen->current_attempt;
+      session.say("its other processes are on " + found->front().node + ", out of sight from here" +
+                  (slurm ? "; `srun --jobid=" + seen->current_attempt->scheduler_job_id.value +
+                               " --overlap ps ux` looks there"
+                         : ""));
+    }
     return 0;
   });
 }

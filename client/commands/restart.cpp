@@ -1,4 +1,5 @@
 #include "client/commands/commands.hpp"
+#include "client/generation_argument.hpp"
 #include "client/job_options.hpp"
 #include "client/sbatch_options.hpp"
 
@@ -18,14 +19,11 @@ int restart(Session& session, const Options& options) {
   request.sbatch_args = options.sbatch_args;
   request.time_limit = options.time_limit;
   if (options.generation) {
-    request.generation = GenerationId::parse(*options.generation);
-    if (!request.generation) {
-      return session.fail(Error{ErrorClass::usage,
-                                Outcome::permanent,
-                                "usage",
-                                "--generation: '" + *options.generation + "' is no generation",
-                                "Write g3; `ckpt gens " + options.job + "` lists them."});
+    const auto id = generation_argument(*options.generation, options.job);
+    if (!id) {
+      return session.fail(id.error());
     }
+    request.generation = *id;
   }
   auto patch = policy_patch(options.policy);
   if (!patch) {

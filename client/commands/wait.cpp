@@ -44,7 +44,7 @@ void add_wait(Cli& cli) {
   add_selection(verb, options->selection);
   verb.duration("--timeout", options->timeout, "Then end with 8; the jobs go on");
   verb.footer("Ends with the program's own status (of several jobs the first that is not 0), 128+n "
-              "for\nsignal n, 85 when it was parked.");
+              "for signal n, 85 when it was parked.");
   verb.runs([options](Session& session) { return wait(session, *options); });
 }
 

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "client/session.hpp"
+
+#include <string>
+
+// What submit and sbatch do with a job array.
+
+namespace ckpt::client {
+
+/// Makes it, and waits up to `patience` until the scheduler has given it a number: what is returned
+/// tells as much as was known then. Errors: those of the call; `timed_out` never.
+Result<api::ArrayView>
+submit_array(Session& session, const api::ArrayRequest& request, Duration patience);
+
+/// With --wait: the highest status of its tasks, as sbatch.
+int wait_for_end(Session& session, const api::ArrayView& array);
+
+/// "24"; empty while it has none.
+std::string number_of(const api::ArrayView& array);
+
+/// "200 tasks are j-7 … j-206": one line for people, without a full stop.
+std::string text_of_submitted(const api::ArrayView& array);
+
+} // namespace ckpt::client

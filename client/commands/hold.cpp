@@ -1,0 +1,13 @@
+#include "client/commands/acting_verb.hpp"
+
+namespace ckpt::client {
+
+void add_hold(Cli& cli) {
+  add_acting_verb(cli,
+                  {"hold",
+                   "Start no further attempt; what runs goes on",
+                   "held until `ckpt release`",
+                   &ApiClient::hold});
+}
+
+} // namespace ckpt::client

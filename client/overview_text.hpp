@@ -1,0 +1,25 @@
+#pragma once
+
+#include "api/overview.hpp"
+#include "client/format.hpp"
+#include "client/output.hpp"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+// What people read of nodes, numbers and cleaning up. Pure.
+
+namespace ckpt::client {
+
+/// A table, and below it the reasons where `width` has no room for them in it.
+std::string nodes_text(const std::vector<api::NodeView>& nodes, TimePoint now, std::size_t width);
+Table processes_table(const std::vector<api::ProcessView>& processes);
+/// Label and text, line by line.
+std::vector<std::pair<std::string, std::string>> stats_lines(const api::StatsView& stats);
+std::string pruned_text(const std::vector<api::PrunedView>& pruned, bool dry_run);
+std::string verified_text(const std::vector<api::GenerationView>& generations);
+std::string policy_text(const Policy& policy);
+std::string findings_verdict(const std::vector<Finding>& findings); ///< doctor's last line
+
+} // namespace ckpt::client

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "client/output.hpp"
+
+#include <cstdio>
+#include <functional>
+#include <string>
+
+namespace ckpt::client {
+
+/// The terminal as one picture that is drawn over and over. What was there before comes back when
+/// this goes. One thread.
+class Screen {
+public:
+  static bool possible(std::FILE* out); ///< a terminal that can do so
+  explicit Screen(std::FILE* out);
+  ~Screen();
+  Screen(const Screen&) = delete;
+  Screen& operator=(const Screen&) = delete;
+
+  /// What `draw` writes, cut to the terminal's size; nothing is shown when it fails.
+  Status show(const std::function<Status(Output&)>& draw);
+
+private:
+  std::FILE* out_;
+};
+
+/// The first `rows` lines of `text`, each ended so that nothing of an older picture stays. Pure.
+std::string frame(const std::string& text, std::size_t rows);
+
+} // namespace ckpt::client
