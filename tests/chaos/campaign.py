@@ -8,14 +8,17 @@ import traceback
 
 from usersite import wait_until
 
-from . import checker, faults, report, slurm_faults
+from . import checker, daemon_faults, faults, report, slurm_faults, store_faults
 from .world import World
 
 KINDS = [
-    faults.KillDaemon, faults.KillRunner, faults.KillCoordinator, faults.KillOneProcess, faults.KillTree, faults.StopProgram,
-    faults.LoseDoorbell, faults.DiskFull, faults.TruncateImage, faults.FlipByte, faults.RemoveImage, faults.RemoveManifest,
-    slurm_faults.SlurmdDown, slurm_faults.NodeCrash, slurm_faults.ControllerDown, slurm_faults.Preemption, slurm_faults.Requeue,
-    slurm_faults.RequeueAtCheckpoint, slurm_faults.LimitCut, slurm_faults.Cancel, slurm_faults.StartedByHand,
+    daemon_faults.KillDaemon, daemon_faults.TruncateRegistry, daemon_faults.RemoveRegistry, daemon_faults.SpoilRegistry,
+    daemon_faults.SecondDaemon, daemon_faults.StepClock,
+    faults.KillRunner, faults.KillCoordinator, faults.KillOneProcess, faults.KillTree, faults.StopProgram, faults.LoseDoorbell,
+    store_faults.DiskFull, store_faults.StoreReadOnly, store_faults.StoreHangs,
+    faults.TruncateImage, faults.FlipByte, faults.RemoveImage, faults.RemoveManifest,
+    slurm_faults.SlurmdDown, slurm_faults.NodeCrash, slurm_faults.NodeCutOff, slurm_faults.ControllerDown, slurm_faults.Preemption,
+    slurm_faults.Requeue, slurm_faults.RequeueAtCheckpoint, slurm_faults.LimitCut, slurm_faults.Cancel, slurm_faults.StartedByHand,
 ]
 TRIES = 15  # for a fault that finds nothing fit to be hit; then another one has its turn
 
@@ -85,14 +88,38 @@ class Campaign:
         while True:
             self.world.top_up()
             self.world.look()
+            self.retire()
             left = end - time.monotonic()
             if left <= 0:
                 return
             time.sleep(min(0.5, left))
 
+    def retire(self):
+        """One that failed as it should keeps its generations: once it was found right, it is removed as its user would do it, before
+        such jobs fill the disk. What is not right yet has its turn again, and the last word at the end."""
+        for job in self.world.jobs:
+            if job.ended and not job.retired and job.ended["state"] != "completed" and time.time() - job.seen_over_at > 45:
+                job.seen_over_at = time.time()
+                if not self.right(job):
+                    continue
+                removed = self.world.site.ckpt("rm", job.id, check=False)
+                job.retired = removed.returncode == 0
+                if not job.retired:
+                    job.note(f"rm: {removed.stderr.strip()}")
+                return  # the faults wait meanwhile
+
+    def right(self, job):
+        try:
+            checker.check_job(self.world, job)
+            return not job.problems
+        except Exception:  # the daemon, the store or a program of ours is away just now
+            return False
+        finally:
+            job.problems = []
+
     def finish(self):
         for thread in self.recoveries:
-            thread.join(90)
+            thread.join(90 + store_faults.StoreHangs.rests[1])
         self.world.heal()
         self.log(f"{len(self.done)} faults done; {len(self.world.unfinished())} jobs are still on their way")
         for job in self.world.unfinished():
@@ -116,9 +143,13 @@ class Campaign:
                 self.world.site.run("/usr/bin/scancel", "-n", job.name)
 
     def look_at_everything(self, given_up=None):
-        problems = [given_up] if given_up else []
+        problems = ([given_up] if given_up else []) + self.world.problems
         for job in self.world.jobs:
-            if job.ended:
+            if job.retired:
+                left = checker.files_below(job.store())
+                if left:
+                    job.problems.append(f"was removed and has left {left[:4]}")
+            elif job.ended:
                 try:
                     checker.check_job(self.world, job)
                 except Exception:

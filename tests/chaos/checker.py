@@ -46,6 +46,7 @@ def check_record(world, job, say):
     sealed = [g for g in json.loads(shown.stdout)["items"] if g.get("sealed_at") and g.get("frozen_at")] if shown.returncode == 0 else []
     if shown.returncode != 0:
         say(f"its generations cannot be listed: {shown.stderr}")
+    sealed = [g for g in sealed if not world.stepped(seconds_of(g["frozen_at"])) and not world.stepped(seconds_of(g["sealed_at"]))]
     job.repeated = []
     runs = beats.incarnations()
     for before, run in zip(runs, runs[1:]):
@@ -89,13 +90,19 @@ def check_place(world):
         wait_until(lambda: not [line for line in world.slurm_jobs() if "urgent" not in line], 60, "Slurm's queue is empty", step=1)
     except AssertionError:
         problems.append(f"left in Slurm: {world.slurm_jobs()}")
+    try:  # the daemon's last look at a job comes half a minute after its end
+        wait_until(lambda: not temporary_files(world), 60, "no temporary file is left", step=1)
+    except AssertionError:
+        left = temporary_files(world)
+        problems.append(f"temporary files left: {left[:6]} ({len(left)})")
     world.site.ckpt("daemon", "stop", check=False)
     try:
         wait_until(lambda: not world.site.processes(), 40, "no process is left", step=0.5)
     except AssertionError:
         problems.append(f"processes left: {world.site.processes()}")
-    temporary = [path for root in (world.site.store, world.site.state) for path in files_below(root)
-                 if path.endswith(".tmp") and not path.endswith("criu.kdat.tmp")]
-    if temporary:
-        problems.append(f"temporary files left: {temporary[:6]} ({len(temporary)})")
     return problems
+
+
+def temporary_files(world):
+    return [path for root in (world.site.store, world.site.state) for path in files_below(root)
+            if path.endswith(".tmp") and not path.endswith("criu.kdat.tmp")]

@@ -25,23 +25,6 @@ def some(world, fits=lambda job, runner: True):
     return world.random.choice(candidates) if candidates else None
 
 
-class KillDaemon(Fault):
-    name, rests = "ckptd killed", (0, 8)
-
-    def strike(self, world):
-        self.held = world.daemon_away.acquire(blocking=False)
-        if not self.held:
-            return None
-        world.kill_daemon()
-        return "SIGKILL"
-
-    def recover(self, world):
-        try:
-            world.restart_daemon()
-        finally:
-            world.daemon_away.release()
-
-
 class KillRunner(Fault):
     name = "runner killed"
 
@@ -126,33 +109,13 @@ class LoseDoorbell(Fault):
         (world.stage / "no-doorbell").unlink(missing_ok=True)
 
 
-class DiskFull(Fault):
-    """The store's filesystem has no room, for shorter or longer than a lease lasts."""
-    name, rests = "disk full", (1, 12)
-
-    def strike(self, world):
-        filler = world.disk / "filler"
-        if filler.exists():
-            return None
-        left = world.random.choice([0, 1 << 20, 20 << 20])
-        with open(filler, "wb") as file:
-            while True:  # jobs write meanwhile
-                space = os.statvfs(world.disk)
-                try:
-                    os.posix_fallocate(file.fileno(), 0, max(1, space.f_bavail * space.f_frsize - left))
-                    return f"{left >> 20} MB are left"
-                except OSError:
-                    continue
-
-    def recover(self, world):
-        (world.disk / "filler").unlink(missing_ok=True)
-
-
 class Damage(Fault):
     """What lies of the newest generation is damaged and the program killed, so that it has to be noticed now. Only while another good one
     is there: without any, nobody can go on."""
 
     def strike(self, world):
+        if world.store_away.locked():  # we would wait for the store, or could not write to it
+            return None
         for job, runner in sorted(world.running(), key=lambda _: world.random.random()):
             sealed = job.manifests()
             good = sorted((g for g in sealed if g not in job.bad), key=lambda g: int(g[1:]))

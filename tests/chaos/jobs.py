@@ -49,7 +49,7 @@ def install(site, build):
     """The programs, where the user can run them. `build`: a folder of ours for what is compiled."""
     subprocess.run(["g++", "-std=c++20", "-O2", "-pthread", "-o", build / "threads", PROGRAMS / "threads.cpp"], check=True)
     for file in [*PROGRAMS.iterdir(), build / "threads"]:
-        if file.suffix != ".cpp" and file.is_file():
+        if file.suffix not in (".c", ".cpp") and file.is_file():
             shutil.copy(file, site.work / file.name)
             (site.work / file.name).chmod(0o755)
     site.program("beating.py", BEATING)
@@ -62,6 +62,7 @@ class Job:
         self.site, self.kind, self.engine, self.steps, self.minutes = site, kind, engine, steps, minutes
         self.sacrifice = sacrifice
         self.cancelled = False
+        self.retired = False  # found right after its end, and removed
         self.name = f"{kind.name}-{next(numbers)}"
         self.folder = site.work / self.name
         site._make(self.folder)

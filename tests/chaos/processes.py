@@ -4,7 +4,7 @@ import pathlib
 import re
 
 # Ours and the engines' own, by the kernel's short name; everything else below a runner is the program.
-HELPERS = re.compile(r"^(ckpt-runner|exe|criu|ld-linux.*|dmtcp_.*|mtcp_restart|squeue|scontrol|scancel|sbatch|slurm.*|\d+)$")
+HELPERS = re.compile(r"^(ckpt-runner|exe|criu|criu-hook|ld-linux.*|dmtcp_.*|mtcp_restart|squeue|scontrol|scancel|sbatch|slurm.*|\d+)$")
 
 
 def table(uid):
@@ -35,7 +35,7 @@ class Runner:
             below |= new
         self.program = sorted(p for p in below if not HELPERS.match(processes[p][1]))
         # The process that holds the rest: DMTCP's coordinator, the init of CRIU's namespace.
-        self.coordinators = sorted(p for p in below if processes[p][1].startswith("dmtcp_coordinat") or "--ns-init" in processes[p][2])
+        self.coordinators = sorted(p for p in below if re.match(r"\S*dmtcp_coordinator\b|.* --ns-init ", processes[p][2]))
 
 
 def runners(uid):
@@ -47,6 +47,14 @@ def runners(uid):
         if match:
             found.append(Runner(pid, match.group(1), processes))
     return found
+
+
+def state(pid):
+    """The kernel's letter; X for one that is gone."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (OSError, IndexError):
+        return "X"
 
 
 def signal(pids, number):

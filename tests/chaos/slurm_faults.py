@@ -51,6 +51,19 @@ class NodeCrash(Infrastructure):
         world.cluster.start_node(self.node)
 
 
+class NodeCutOff(Infrastructure):
+    """Its cable is out, while the store is still there (another network). Slurm starts its jobs elsewhere; programs and runners live on."""
+    name, rests = "node cut off", (5, 45)
+
+    def take_away(self, world):
+        self.node = world.random.choice(world.cluster.node_names)
+        world.cluster.network.cut(self.node)
+        return self.node
+
+    def give_back(self, world):
+        world.cluster.network.mend(self.node)
+
+
 class ControllerDown(Infrastructure):
     name, rests = "slurmctld away", (1, 20)
 

@@ -4,6 +4,8 @@ import pathlib
 import random
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -12,7 +14,7 @@ import time
 from slurm_cluster import SlurmCluster
 from usersite import Site, wait_until
 
-from . import jobs, processes
+from . import jobs, processes, store_faults
 
 CONFIG = """
 [poll]
@@ -46,12 +48,15 @@ class World:
         self.stage = pathlib.Path(tempfile.mkdtemp(prefix="ckptd-chaos-", dir="/tmp"))
         self.stage.chmod(0o755)
         self.infrastructure = threading.Lock()  # one node or controller is away at a time
-        self.daemon_away = threading.Lock()
-        self.cluster = SlurmCluster(self.stage / "cluster", nodes=3, cpus=8, cred_expire=30, kill_wait=10)
+        self.daemon_away, self.store_away, self.clock = threading.Lock(), threading.Lock(), threading.Lock()
+        self.lease = LEASE
+        self.store_hangs = False
+        self.problems = []  # seen on the way
+        self.cluster = SlurmCluster(self.stage / "cluster", nodes=3, cpus=8, cred_expire=30, kill_wait=10, network=True)
         self.site = None
-        self.disk = self.stage / "disk"  # before the nodes begin: they see what is mounted then
-        self.disk.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3g", "ckptd-chaos", self.disk], check=True)
+        self.clocks = self.stage / "clocks"
+        self.clock_steps = []  # (from, to, seconds) in true time; `to` is open while it lasts
+        self.disk = self.make_disk()  # before the nodes begin: they see what is mounted then
         try:
             self.cluster.start()
             self.site = Site(bin_dir, cluster=self.cluster, folder=self.stage / "site-chaos", config=CONFIG,
@@ -61,12 +66,55 @@ class World:
             self.site.env["CKPTD_STORE"] = str(self.site.store)
             (self.site.bin / "scancel").write_text(SCANCEL.format(root=self.stage))
             (self.site.bin / "scancel").chmod(0o755)
+            self.make_clocks()
             jobs.install(self.site, self.stage)
             self.references = jobs.References(self.site, self.stage)
             self.site.ckpt("daemon", "start")
         except BaseException:
             self.close()
             raise
+
+    def make_disk(self):
+        """An ext4 in memory. What frees blocks gives the memory back."""
+        ram, disk = self.stage / "ram", self.stage / "disk"
+        ram.mkdir()
+        disk.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=9g", "ckptd-chaos", ram], check=True)
+        with open(ram / "image", "wb") as image:
+            image.truncate(8 << 30)
+        subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", ram / "image"], check=True)
+        subprocess.run(["mount", "-o", "loop,discard", ram / "image", disk], check=True)
+        disk.chmod(0o755)
+        return disk
+
+    def make_clocks(self):
+        """ckptd and the runner that it installs become scripts that start them with a clock that can be set."""
+        self.clocks.mkdir()
+        for host in [socket.gethostname(), *self.cluster.node_names]:
+            (self.clocks / host).write_bytes(bytes(8))
+        shim = self.stage / "clock.so"
+        subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", shim, jobs.PROGRAMS / "clock.c"], check=True)
+        real = self.stage / "real"
+        (real / "runner").mkdir(parents=True)
+        for name, place in (("ckptd", real), ("ckpt-runner", real / "runner")):
+            shutil.move(self.site.bin / name, place / name)
+        for place, target in ((self.site.bin / "ckptd", real / "ckptd"), (real / "ckpt-runner", real / "runner/ckpt-runner")):
+            place.write_text(f'#!/bin/sh\nCKPT_CLOCKS={self.clocks} LD_PRELOAD={shim} exec {target} "$@"\n')
+            place.chmod(0o755)
+
+    def set_clock(self, file, seconds):
+        """From now on that host is so many seconds ahead."""
+        if self.clock_steps and self.clock_steps[-1][1] is None:
+            began, _, by = self.clock_steps.pop()
+            self.clock_steps.append((began, time.time(), by))
+        if seconds:
+            self.clock_steps.append((time.time(), None, seconds))
+        with open(file, "r+b") as clock:
+            clock.write(struct.pack("=q", seconds * 10 ** 9))
+
+    def stepped(self, moment):
+        """Whether that may be a time told by a clock that was off."""
+        return any(began + by - 2 < moment < (ended or time.time()) + by + 2 for began, ended, by in self.clock_steps)
 
     # --- jobs
     def unfinished(self):
@@ -118,7 +166,11 @@ class World:
     def heal(self):
         """Everything is there again, whatever a fault left away."""
         (self.stage / "no-doorbell").unlink(missing_ok=True)
+        subprocess.run(["fsfreeze", "-u", self.disk], capture_output=True)
+        store_faults.uncover(self)
         (self.disk / "filler").unlink(missing_ok=True)
+        for node in self.cluster.node_names:
+            self.cluster.network.mend(node)
         self.cluster.start_controller()
         for node in self.cluster.node_names:
             self.cluster.start_node(node)
@@ -133,8 +185,11 @@ class World:
         return [line for line in lines if line.strip()]
 
     def close(self):
+        subprocess.run(["fsfreeze", "-u", self.disk], capture_output=True)
         if self.site:
+            store_faults.uncover(self)
             self.site.close()
         self.cluster.stop()
-        subprocess.run(["umount", "--lazy", self.disk], check=False)
+        for mounted in (self.disk, self.stage / "ram"):
+            subprocess.run(["umount", "--lazy", mounted], check=False)
         shutil.rmtree(self.stage, ignore_errors=True)

@@ -1,39 +1,28 @@
 #pragma once
 
 #include "core/base/clock.hpp"
+#include "core/domain/array.hpp"
 #include "core/scheduler/scheduler.hpp"
+#include "tests/fakes/fake_job.hpp"
 #include "tests/fakes/faulty_calls.hpp"
 
 #include <algorithm>
-#include <map>
-#include <string>
-#include <vector>
 
 namespace ckpt::test {
 
 /// A scheduler in memory that behaves as Slurm was measured to: jobs wait, start, run into their
 /// limit, are preempted, lose their node, are requeued under the same id and then wait for
-/// `cred_expire` unless start_now is called. Time is the given clock's; nothing moves but in
-/// advance() and in calls. `fault()` loses requests or answers, repeats or delays calls, takes the
-/// controller down.
+/// `cred_expire` unless start_now is called. Nothing moves but in advance() and in calls. `fault()`
+/// loses requests or answers, repeats or delays calls, takes the controller down.
 class FakeScheduler final : public scheduler::Scheduler, public FaultyCalls {
 public:
-  struct Job {
-    Allocation allocation;
-    scheduler::Submission submission;
-    bool held = false;
-    int rings = 0;
-    int starts = 0; ///< how often it was started: a job that ran twice at once shows here
-    std::optional<TimePoint> kill_at;                  ///< while completing
-    AllocationState end_as = AllocationState::unknown; ///< what completing ends in
-    bool requeue_after = false;
-  };
+  using Job = FakeJob;
 
   explicit FakeScheduler(Clock& clock) : FaultyCalls(clock) {}
 
   // What tests set.
   SchedulerKind scheduler_kind = SchedulerKind::slurm;
-  std::vector<std::string> nodes{"n1", "n2"};
+  std::vector<std::string> hosts{"n1", "n2"};
   bool start_by_itself = true; ///< advance() starts what may start
   Duration cred_expire = seconds{120};
   Duration kill_wait_time = seconds{30};
@@ -41,7 +30,9 @@ public:
   bool accounting = true;
   std::string partition = "debug";                    ///< of all jobs
   std::map<std::string, Duration> grace_of_partition; ///< by partition
-  std::map<std::string, std::string> leaving_node;    ///< nodes that are being drained, with why
+  std::vector<scheduler::NodeFacts> known_nodes;
+  scheduler::MailSite site;                        ///< what mail_site() tells
+  std::map<std::string, std::string> leaving_node; ///< nodes that are being drained, with why
 
   /// Snapshots show what was true at this moment until thaw_view().
   void freeze_view() { frozen_ = visible(); }
@@ -64,8 +55,9 @@ public:
       if (allocation.state == AllocationState::completing && job.kill_at && *job.kill_at <= now) {
         gone(id);
       }
+      look_at_dependency(allocation, jobs);
       if (start_by_itself && allocation.state == AllocationState::pending && !job.held &&
-          allocation.eligible_at <= now) {
+          allocation.eligible_at <= now && allocation.dependency.empty() && has_room(job, jobs)) {
         start(id, next_node(job));
       }
     }
@@ -171,7 +163,6 @@ public:
     }
     return found;
   }
-
   Result<std::map<std::string, std::string>>
   leaving_nodes(const std::vector<std::string>& asked) override {
     if (auto answered = ask("leaving_nodes"); !answered) {
@@ -184,6 +175,10 @@ public:
       }
     }
     return found;
+  }
+
+  Result<std::vector<scheduler::NodeFacts>> nodes() override {
+    return ask("nodes").map([this] { return known_nodes; });
   }
 
   Result<std::map<std::string, Duration>> grace_times() override {
@@ -282,17 +277,25 @@ public:
     });
   }
 
+  Status set_dependency(const SchedulerJobId& id, const std::string& dependency) override {
+    return on("set_dependency", id, [dependency](Job& job) {
+      job.allocation.dependency = dependency;
+      return Status{};
+    });
+  }
+
   scheduler::Ping ping() override {
     count("ping");
     return {controller_up, controller_up ? "fake is UP" : "fake is DOWN"};
   }
   Duration kill_wait() override { return kill_wait_time; }
+  Result<scheduler::MailSite> mail_site() override {
+    return ask("mail_site").map([this] { return site; });
+  }
   std::string version() override { return "fake"; }
   std::string cluster() override { return "fake"; }
 
 private:
-  static void spell(Allocation& allocation) { allocation.raw_state = word(allocation.state); }
-
   template <class Change>
   Status on(const std::string& call, const SchedulerJobId& id, Change change) {
     return act(call, [this, id, change]() -> Status {
@@ -306,18 +309,18 @@ private:
 
   SchedulerJobId add(const scheduler::Submission& submission) {
     const SchedulerJobId id{std::to_string(next_id_++)};
-    Job job;
-    job.submission = submission;
-    job.allocation.id = id;
-    job.allocation.state = AllocationState::pending;
-    job.allocation.reason = "Priority";
-    job.allocation.name = submission.name;
+    if (!submission.tasks) {
+      return add(submission, id);
+    }
+    for (const std::int64_t index : submission.tasks->indexes) {
+      add(submission, task_id(id, index));
+    }
+    return id;
+  }
+
+  SchedulerJobId add(const scheduler::Submission& submission, const SchedulerJobId& id) {
+    Job job = pending_job(submission, id, clock_.now());
     job.allocation.partition = partition;
-    job.allocation.comment = scheduler::comment_with_token("", submission.token);
-    job.allocation.time_limit = submission.time_limit;
-    job.allocation.requeue_allowed = true;
-    job.allocation.eligible_at = clock_.now();
-    spell(job.allocation);
     jobs[id] = std::move(job);
     return id;
   }
@@ -358,14 +361,14 @@ private:
   }
 
   std::string next_node(const Job& job) {
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-      const std::string& node = nodes[(next_node_++) % nodes.size()];
+    for (std::size_t i = 0; i < hosts.size(); ++i) {
+      const std::string& node = hosts[(next_node_++) % hosts.size()];
       const auto& excluded = job.submission.exclude_nodes;
       if (std::find(excluded.begin(), excluded.end(), node) == excluded.end()) {
         return node;
       }
     }
-    return nodes.empty() ? "n1" : nodes.front();
+    return hosts.empty() ? "n1" : hosts.front();
   }
 
   std::vector<Allocation> visible() {

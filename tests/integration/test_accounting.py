@@ -83,10 +83,25 @@ def test_what_ended_while_the_daemon_was_away_and_slurm_forgot(site):
     for job in (cancelled, waiting):
         ended = site.wait_state(job, ["cancelled", "completed", "failed", "parked"], 60)
         assert ended["state"] == "cancelled", site.evidence(job)
+        assert f"CANCELLED by you ({site.user})" in ended["reason"], site.evidence(job)
     assert site.job(cancelled)["attempts_count"] == 1
     assert site.job(waiting)["attempts_count"] == 0
     mine = site.run("squeue", "-h", "--me", "-o", "%j").stdout.split()
     assert not {finished, cancelled, waiting} & set(mine), "nothing of them is submitted again"
+
+
+def test_who_cancelled_it_is_told(site):
+    """While the controller still shows it, and by whom only accounting knows."""
+    mine, roots = submit(site, 3000)[0], submit(site, 3000)[0]
+    numbers = {}
+    for job in (mine, roots):
+        site.wait_state(job, "running", 60)
+        numbers[job] = site.job(job)["current_attempt"]["scheduler_job_id"]
+    site.run("scancel", numbers[mine], check=True)
+    site.cluster.run("scancel", numbers[roots])
+    for job, who in ((mine, f"by you ({site.user})"), (roots, "by root, not by you")):
+        ended = site.wait_state(job, ["cancelled", "completed", "failed", "parked"], 60)
+        assert ended["state"] == "cancelled" and who in ended["reason"], site.evidence(job)
 
 
 def test_every_end_is_told_as_it_was(site):

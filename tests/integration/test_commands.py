@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import signal
+import subprocess
 
 import pytest
 
@@ -188,3 +189,14 @@ def test_looking(place):
     done = one_value(site.ckpt("cancel", job, "--json").stdout)
     assert done
     assert site.ckpt("show", "j-999", check=False).returncode == 3
+
+
+def test_many_starts_at_once_make_one_daemon_and_all_find_it():
+    with Site(BIN) as site:
+        asked = [site.popen("ckpt", *words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                 for words in [["daemon", "start"], ["ls"], ["daemon", "start"], ["ls", "--json"]] * 3]
+        for one in asked:
+            said, _ = one.communicate(timeout=60)
+            assert one.returncode == 0, said
+        daemons = [line for line in site.processes().values() if line.split()[0].endswith("ckptd")]
+        assert len(daemons) == 1, daemons

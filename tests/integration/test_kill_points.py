@@ -2,8 +2,8 @@
 the right output all the same, never run twice at once, and leave nothing behind. Submission may happen twice, execution never.
 
 The points come from runs that nothing disturbs; one in the source that they do not pass must stand in NOT_WALKED with a reason.
-CKPT_KILL_WALK=each dies at the first and the last pass of each point, =all at every pass, =ckptd:act.done:2 (or a part of that) walks only what
-contains it. Without it, every fourth of `each`: all of them take ten minutes and more.
+Each point is died at in its first and its last pass. CKPT_KILL_WALK=all dies at every pass, =ckptd:act.done:2 (or a part of that) walks only what
+contains it.
 """
 import concurrent.futures
 import os
@@ -18,14 +18,18 @@ from killwalk import LocalWalk, SlurmWalk, passes_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ["CKPT_BIN_DIR"])
-SIDE_BY_SIDE = int(os.environ.get("CKPT_KILL_WALKERS", "8"))
+SIDE_BY_SIDE = int(os.environ.get("CKPT_KILL_WALKERS", "16"))
 WISH = os.environ.get("CKPT_KILL_WALK", "")
 
 # Points that no undisturbed job passes, and where else they are walked.
 NOT_WALKED = {
     "journal.cut": "needs a torn line, which only a host that vanishes leaves: unit/store/test_kill_points.cpp",
     "remove_job.spec": "a job that was never accepted: the recovery after a death at submit.folder passes it; unit/store",
+    "bury_job.spec": "`ckpt rm` of a job that is over; what a death there leaves is no job any more, and goes with the next rm: unit/daemon/care_test.cpp",
     "lost.given_up": "needs an attempt that ends without a word: the deaths of runners here pass it; unit/daemon/fate_test.cpp",
+    **{f"array.{step}": "job arrays only: unit/daemon/array_test.cpp walks the whole way, test_arrays.py the steps under real Slurm"
+       for step in ("folder", "linked", "tasks", "accepted", "intended")},
+    "array.forgotten": "`ckpt rm` of an array's last job; what a death there leaves goes at the next start: unit/daemon/array_test.cpp",
     "registry.migrate": "needs a registry of an older version: unit/daemon/registry_test.cpp",
 }
 
@@ -44,17 +48,23 @@ def chosen(passes):
     for (program, point), most in sorted(passes.items()):
         numbers = range(1, most + 1) if WISH == "all" else sorted({1, most})
         deaths += [(program, point, number) for number in numbers]
-    if not WISH:
-        return deaths[::4]
-    if WISH not in ("all", "each"):
+    if WISH not in ("", "all"):
         deaths = [death for death in deaths if WISH in "{}:{}:{}".format(*death)]
     return deaths
 
 
 def die(walk, death):
-    """One case; returns what went wrong, or "not reached", or nothing."""
+    """Returns what went wrong, or "not reached", or nothing. A busy machine can leave out what is not urgent (packing): it gets more tries."""
+    for again in range(3 if death[2] == 1 else 1):
+        result = die_once(walk, death, f":again{again}" if again else "")
+        if result != "not reached":
+            break
+    return result
+
+
+def die_once(walk, death, again):
     program, point, number = death
-    case = walk.case(f"{program}:{point}:{number}")
+    case = walk.case(f"{program}:{point}:{number}{again}")
     marker = case.folder / "killed"
     case.kill = {"CKPT_KILL_AT": f"{point}:{number}", "CKPT_KILL_PROGRAM": program, "CKPT_KILL_ONCE": str(marker)}
     try:

@@ -16,7 +16,8 @@ from usersite import wait_until
 BIN = pathlib.Path(os.environ["CKPT_BIN_DIR"])
 
 COUNT = """#!/usr/bin/python3
-import sys, time
+import os, sys, time
+open("where", "w").write(os.environ["TMPDIR"])
 for i in range(int(sys.argv[1])):
     print(i, flush=True)
     time.sleep(0.1)
@@ -27,6 +28,7 @@ sys.exit(7)
 # so it prints nothing for a while.
 SAVES_ITSELF = """#!/usr/bin/python3
 import os, signal, sys, time
+open("where", "w").write(os.environ["TMPDIR"])
 start = int(open("state").read()) if os.path.exists("state") else 0
 def save(*_):
     with open("state.new", "w") as file:
@@ -42,6 +44,15 @@ for i in range(start, int(sys.argv[1])):
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
 sys.exit(7)
 """
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_below_tmp(tmp_path):
+    """A test that kills the last runner of its job leaves the job's $TMPDIR, whose name its program has written down."""
+    yield
+    where = tmp_path / "work/where"
+    if where.exists():
+        shutil.rmtree(where.read_text(), ignore_errors=True)
 
 
 class Job:
@@ -65,8 +76,8 @@ class Job:
         self.env = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "CKPT_LOCAL_JOB_ID": "local-1",
                     "CKPT_LOCAL_STATE": str(folder / "state"), "CKPT_LEASE": "4s", "CKPT_LOOK_EVERY": "200ms", **env}
 
-    def start(self, restart_count, token="a1", **env):
-        return subprocess.Popen([BIN / "ckpt-runner", "run", "--job", self.folder, "--token", token],
+    def start(self, restart_count, token="a1", inside=(), **env):
+        return subprocess.Popen([*inside, BIN / "ckpt-runner", "run", "--job", self.folder, "--token", token],
                                 env={**self.env, "CKPT_LOCAL_RESTART_COUNT": str(restart_count), **env}, stdin=subprocess.DEVNULL,
                                 stderr=subprocess.PIPE, text=True)
 
@@ -125,10 +136,39 @@ def test_a_killed_runner_loses_only_what_came_after_the_last_generation(tmp_path
     assert "program_restarted" in job.kinds(2)
 
 
+def test_a_policy_that_comes_during_the_start_waits_for_its_end(tmp_path):
+    """What decides on a start belongs to another thread until the program runs, and so does what may be deleted meanwhile."""
+    job = Job(tmp_path, "app", [write_program(tmp_path, "app"), "60"], 600, {}, every_seconds=2)
+    runner = job.start(0)
+    wait_until(lambda: (job.folder / "generations/g1/manifest.json").exists(), 60, "a sealed generation")
+    runner.kill()
+    runner.communicate()
+    claim = job.folder / "attempts/1.claim" # on another host nobody could look whether it is dead
+    claim.write_text(json.dumps({**json.loads(claim.read_text()), "host": "elsewhere"}))
+    runner = job.start(1)
+    journal = job.folder / "attempts/2/journal.jsonl"
+    wait_until(lambda: journal.exists() and "waiting" in journal.read_text(), 30, "it waits for its predecessor's lease")
+    policy = json.loads((job.folder / "policy.json").read_text())
+    (job.folder / "policy.json").write_text(json.dumps({**policy, "revision": 2, "keep": 1}))
+    order = {"number": 1, "epoch": 1, "expires_at": "2126-01-01T00:00:00.000Z", "kind": "reload_policy", "trigger": "manual"}
+    (job.folder / "attempts/2/orders").mkdir(exist_ok=True)
+    (job.folder / "attempts/2/orders/.new").write_text(json.dumps(order))
+    (job.folder / "attempts/2/orders/.new").rename(job.folder / "attempts/2/orders/1.json")
+    _, complaints = runner.communicate(timeout=60)
+    assert runner.returncode == 7, complaints
+    kinds = job.kinds(2)
+    assert kinds.index("program_restarted") < kinds.index("policy_applied") < kinds.index("order_done"), kinds
+    assert [event["revision"] for event in job.events(2) if event["kind"] == "policy_applied"] == [2]
+
+
 def tree(pid):
     """A process and all below it."""
-    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
-    below = [int(child) for child in children.read_text().split()] if children.exists() else []
+    below = []
+    for children in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):  # each thread has its own
+        try:
+            below += [int(child) for child in children.read_text().split()]
+        except OSError:
+            continue
     return [pid] + [process for child in below for process in tree(child)]
 
 
@@ -176,6 +216,8 @@ def test_a_damaged_generation_is_found_before_the_restart_and_the_one_before_it_
     wait_until(lambda: (job.folder / "generations/g2/manifest.json").exists(), 60, "two sealed generations")
     runner.kill()
     runner.communicate()
+    for newer in (job.folder / "generations").glob("g[3-9]*"):  # begun before it was dead: the next attempt could seal it
+        shutil.rmtree(newer)
     images = json.loads((job.folder / "generations/g2/manifest.json").read_text())["images"]
     largest = max(images, key=lambda image: image["raw_bytes"])
     # Killed while it packed, it may have left both forms: what the manifest says counts.
@@ -311,3 +353,46 @@ def test_the_jobs_tmpdir_goes_with_its_end_and_not_before(tmp_path, end):
     assert runner.returncode == (7 if end == "result" else 85)
     assert tmpdir.exists() == (end == "term"), "another attempt may follow, and finds it"
     shutil.rmtree(tmpdir, ignore_errors=True)
+
+
+@pytest.mark.parametrize("engine,env", [parameter for parameter in engine_parameters() if parameter.values[0] != "app"])
+def test_a_program_stands_still_when_the_store_hangs_while_it_starts(tmp_path, engine, env):
+    """The runner's main thread waits for the store (here: an order that is a pipe) and does not know yet that the program runs."""
+    job = Job(tmp_path, engine, [write_program(tmp_path, engine), "60"], 600, env, every_seconds="off")
+    runner = job.start(0, CKPT_LOOK_EVERY="10ms")
+    attempt = job.folder / "attempts/1"
+    journal, order, lease = attempt / "journal.jsonl", attempt / "orders/1.json", attempt / "lease"
+    wait_until(lambda: journal.exists() and '"starting"' in journal.read_text(), 60, "the start is marked", step=0.001)
+    os.mkfifo(order)
+    wait_until(lambda: (job.cwd / "out").exists() and len(job.output()) > 3, 60, "some output")
+    if "program_started" in job.kinds(1):
+        runner.kill()
+        runner.communicate()
+        pytest.skip("the program was known before the store could hang")
+
+    def blocked():  # a renewal may come between
+        lease.unlink()
+        try:
+            (lease / "in the way").mkdir(parents=True)
+        except (FileExistsError, NotADirectoryError):
+            return False
+        return True
+
+    wait_until(blocked, 10, "the lease cannot be renewed")
+
+    def state():
+        program = [pid for pid in tree(runner.pid) if "program.py" in pathlib.Path(f"/proc/{pid}/cmdline").read_text()]
+        return {pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] for pid in program}
+
+    try:
+        wait_until(lambda: state() == {"T"}, 10, "the program is frozen")
+    except AssertionError:
+        runner.kill()
+        raise
+    shutil.rmtree(lease)
+    answer = os.open(order, os.O_WRONLY)
+    order.unlink()
+    os.close(answer)
+    _, complaints = runner.communicate(timeout=60)
+    assert runner.returncode == 7, complaints
+    assert job.output() == "".join(f"{i}\n" for i in range(60))

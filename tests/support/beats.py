@@ -6,7 +6,8 @@ the start time of the process as the kernel tells it, which no engine can restor
 import pathlib
 
 # beating.py STEPS STATUS PAUSE MEGABYTES: a line a step on stdout, the same to appended.log (opened and closed each time), and a
-# counter rewritten in place in place.bin. Every line depends on all before it.
+# counter rewritten in place in place.bin. Every line depends on all before it. A file in $TMPDIR, on the node, is held open and rewritten;
+# one that came back with another content ends it with 3.
 BEATING = """#!/usr/bin/python3
 import hashlib, os, sys, time
 steps, status, pause, megabytes = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
@@ -17,7 +18,14 @@ def beat(step):
     with open("beats.log", "a") as log:
         log.write(f"{incarnation} {time.time():.3f} {step}\\n")
 state = b"start"
+scratch = open(os.path.join(os.environ.get("TMPDIR", "."), "scratch"), "w+")
 for step in range(steps):
+    scratch.seek(0)
+    if step and scratch.read() != f"{step - 1:08d}":
+        sys.exit(3)
+    scratch.seek(0)
+    scratch.write(f"{step:08d}")
+    scratch.flush()
     beat(step)
     state = hashlib.sha256(state).digest()
     print(step, state.hex()[:12], flush=True)

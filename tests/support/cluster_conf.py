@@ -12,12 +12,14 @@ def resolves_to_loopback(host: str) -> bool:
         return False
 
 
-def slurm_conf(d: Path, o: dict, node_names: list[str], slurm_user: str, slurmd_user: str, more: dict[str, object]) -> str:
-    """`d`: the cluster's folder, `o`: its options, `more`: settings of its other parts; the user's own come last."""
+def slurm_conf(d: Path, o: dict, node_names: list[str], slurm_user: str, slurmd_user: str, more: dict[str, object],
+               network=None) -> str:
+    """`d`: the cluster's folder, `o`: its options, `more`: settings of its other parts; the user's own come last. `network`: a Network, or
+    nothing: all on loopback."""
     host = socket.gethostname().split(".")[0]
     control, *ports = free_ports(1 + o["nodes"])
     settings = {
-        "ClusterName": "throwaway", "SlurmctldHost": f"{host}(127.0.0.1)", "SlurmctldPort": control,
+        "ClusterName": "throwaway", "SlurmctldHost": f"{host}({network.controller if network else '127.0.0.1'})", "SlurmctldPort": control,
         "SlurmUser": slurm_user, "SlurmdUser": slurmd_user,
         "AuthType": "auth/munge", "CredType": "cred/munge",
         "AuthInfo": f"socket={d}/munge/munge.sock,cred_expire={o['cred_expire']}",
@@ -46,7 +48,8 @@ def slurm_conf(d: Path, o: dict, node_names: list[str], slurm_user: str, slurmd_
     lines = [f"{key}={value}" for key, value in settings.items() if value is not None]
     for name, port in zip(node_names, ports):
         hostname = name if o["namespaces"] else host
-        lines.append(f"NodeName={name} NodeHostname={hostname} NodeAddr=127.0.0.1 Port={port} CPUs={o['cpus']}"
+        address = network.address(name) if network else "127.0.0.1"
+        lines.append(f"NodeName={name} NodeHostname={hostname} NodeAddr={address} Port={port} CPUs={o['cpus']}"
                      " RealMemory=4000 State=UNKNOWN")
     nodes = f"Nodes={','.join(node_names)} State=UP MaxTime={o['wall_clock']} DefaultTime={o['wall_clock']}"
     lines.append(f"PartitionName=debug {nodes} Default=YES PriorityTier=1{low}")

@@ -22,6 +22,8 @@ journal = "200ms"
 lease = "500ms"
 pending = "500ms"
 running = "1s"
+[notify]
+command = "cat > /dev/null"
 [limits]
 lease = "3s"
 absence = "2s"
@@ -35,14 +37,14 @@ KILLED = 137
 numbers = itertools.count(1)
 
 
-def expected():
+def expected(steps=STEPS):
     """{file: content} that the undisturbed program leaves."""
     state, out, appended = b"start", [], []
-    for step in range(STEPS):
+    for step in range(steps):
         state = hashlib.sha256(state).digest()
         out.append(f"{step} {state.hex()[:12]}\n")
         appended.append(f"{step} {state.hex()[12:24]}\n")
-    return {"out": "".join(out), "appended.log": "".join(appended), "place.bin": f"{STEPS - 1:08d} {state.hex()}\n"}
+    return {"out": "".join(out), "appended.log": "".join(appended), "place.bin": f"{steps - 1:08d} {state.hex()}\n"}
 
 
 class Daemon(threading.Thread):
@@ -75,6 +77,8 @@ class Daemon(threading.Thread):
 class Case:
     """`kill`: environment of daemon and runner; nothing else has it."""
 
+    arguments = (STEPS, STATUS, PAUSE, 1)  # of the program
+
     def __init__(self, walk, name, kill):
         self.walk, self.site, self.kill, self.name = walk, walk.site, kill, name
         self.slurm_name = f"w{next(numbers)}"
@@ -104,7 +108,7 @@ class Case:
                 assert len(items) <= 1, f"submitted twice: {items}"
                 if items:
                     return items[0]["id"]
-                self.ckpt("submit", "-J", self.slurm_name, *self.submit_options, "--", self.program, STEPS, STATUS, PAUSE, 1)
+                self.ckpt("submit", "-J", self.slurm_name, *self.submit_options, "--", self.program, *self.arguments)
             return None
         self.job = wait_until(accepted, 30, f"{self.name}: the job is accepted")
 
@@ -114,16 +118,21 @@ class Case:
             return seen if seen and (seen["state"] in states or seen["state"] in OVER) else None
         return wait_until(there, timeout, f"{self.name}: {self.job} in {states}", step=0.25)
 
-    def until(self, words, states, timeout=180):
-        """Gives the command until the job is in one of the states (or over)."""
+    def until(self, words, states, timeout=120):
+        """Gives the command until the job is in one of the states (or over). `words`: () → list, asked anew each time."""
         def done():
             seen = self.show()
             if seen and (seen["state"] in states or seen["state"] in OVER):
                 return seen
             if seen:
-                self.ckpt(*words)
+                answer = self.ckpt(*words())
+                said[:] = [f"{answer.returncode} {answer.stderr.strip()}"]
             return None
-        return wait_until(done, timeout, f"{self.name}: {' '.join(words)}", step=0.5)
+        said = []
+        try:
+            return wait_until(done, timeout, f"{self.name}: {' '.join(words())}", step=0.5)
+        except AssertionError as late:
+            raise AssertionError(f"{late}; last answer: {said}\n{self.evidence()}") from None
 
     def live_through(self):
         """The whole life of a job: checkpoint by order, stop, restart, and to its end. Returns it as JSON."""
@@ -131,29 +140,43 @@ class Case:
         self.submit()
         self.state_is(["running"], 60)
         if self.walk.ends == "cancelled":
-            return self.until(["cancel", "--no-wait", self.job], ["cancelled"])
+            return self.until(lambda: ["cancel", "--no-wait", self.job], ["cancelled"])
         if self.walk.cluster:
             self.kill_program()  # the runner asks Slurm for the requeue
-        self.ckpt("checkpoint", "--no-wait", self.job)
-        beats = Beats(self.folder / "cwd/beats.log")
-        assert beats.lines, f"{self.name}: running without a beat"
-        packed = self.packed_generation()
-        self.until(["stop", "--no-wait", self.job], ["parked"])
-        back = ["--generation", packed] if packed else []
-        self.until(["restart", self.job, *back], ["queued", "running"])
+        self.checkpoint()
+        wait_until(lambda: Beats(self.folder / "cwd/beats.log").lines, 60, f"{self.name}: a beat")
+        self.await_packed()
+        self.until(lambda: ["stop", "--no-wait", self.job], ["parked"])
+        self.until(lambda: ["restart", self.job, *self.back()], ["queued", "running"])
         return self.state_is(OVER, 90)
 
-    def packed_generation(self):
-        """One that has been compressed by now; to go back to it, it has to be unpacked."""
-        def found():
-            for path in sorted((self.folder / "store/jobs" / self.job).glob("generations/*/manifest.json")):
-                if '"zstd"' in path.read_text() and not (path.parent / "removed.json").exists():
-                    return path.parent.name
-            return None
+    def checkpoint(self):
+        """By order, given until it is taken or the job is over."""
+        def taken():
+            return self.ckpt("checkpoint", "--no-wait", self.job).returncode == 0 or (self.show() or {}).get("state") in OVER
+        wait_until(taken, 60, f"{self.name}: a checkpoint is ordered", step=0.5)
+
+    def await_packed(self):
         try:
-            return wait_until(found, 4, "a generation is packed")
-        except (AssertionError, OSError):
-            return None  # the runner may be dead just now
+            wait_until(self.packed, 4, "a generation is packed")
+        except AssertionError:
+            pass  # the runner may be dead just now
+
+    def packed(self):
+        """Generations that have been compressed by now; to go back to one, it has to be unpacked. Newest last."""
+        found = []
+        for path in (self.folder / "store/jobs" / self.job).glob("generations/*/manifest.json"):
+            try:
+                if '"zstd"' in path.read_text() and not (path.parent / "removed.json").exists():
+                    found.append(path.parent.name)
+            except FileNotFoundError:
+                pass  # removed just now
+        return sorted(found, key=lambda id: int(id[1:]))
+
+    def back(self):
+        """Options of a restart from a packed generation, where there is one. (Retention removes the older ones any time.)"""
+        packed = self.packed()
+        return ["--generation", packed[-1]] if packed else []
 
     def kill_program(self):
         """Its SIGKILL from outside, and then the wait for the next attempt."""
@@ -200,7 +223,10 @@ class Case:
         return found
 
     def check_left_overs(self):
-        wait_until(lambda: not self.processes(), 15, f"{self.name}: no process is left: {self.processes()}")
+        try:
+            wait_until(lambda: not self.processes(), 15, "no process is left")
+        except AssertionError:
+            raise AssertionError(f"{self.name}: left, beside {self.daemon.process.pid}: {self.processes()}\n{self.evidence()}") from None
         if self.walk.cluster:
             def none():
                 return not self.site.run("squeue", "-h", "-n", self.slurm_name).stdout.strip()

@@ -8,8 +8,8 @@
 
 As root any ordinary user can submit jobs (munged runs as munge, slurmctld as slurm, slurmd as root); as anybody else, or
 with --user, all daemons run as that user, for that user's jobs only. Each node has its own PID, mount and UTS namespace,
-so `hostname` differs and killing the namespace's init is a true node crash; the network is the machine's. Without the
-right to make namespaces the nodes are plain slurmd processes, and the cluster says so.
+so `hostname` differs and killing the namespace's init is a true node crash; the network is the machine's (option `network`: their
+own, and a node can be cut off). Without the right to make namespaces the nodes are plain slurmd processes, and the cluster says so.
 With --accounting a slurmdbd and its mariadbd belong to it, and `sacct` knows what the controller has forgotten.
 Clients need SLURM_CONF=DIR/etc/slurm.conf. Every process is known by pid and start time (DIR/pids.json), so that `stop`
 works from another process and never ends a stranger.
@@ -26,6 +26,7 @@ from pathlib import Path
 
 from cluster_accounting import Accounting
 from cluster_conf import slurm_conf
+from cluster_network import Network
 from cluster_node import node_init
 from cluster_processes import ClusterError, alive, all_pids, children, identity, send, stat_of, tail, wait_until
 
@@ -34,10 +35,10 @@ PATH = os.environ.get("PATH", "/usr/bin:/bin") + ":" + SBIN
 HERE = os.path.abspath(__file__)
 PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
 
-
 # --- the cluster --------------------------------------------------------------------------------------------------------
 DEFAULTS = {"nodes": 2, "cpus": 4, "user": None, "cred_expire": 5, "kill_wait": 5, "grace_time": 0, "preempt": True,
-            "wall_clock": "INFINITE", "private_tmp": False, "keep": [], "settings": {}, "namespaces": True, "accounting": False}
+            "wall_clock": "INFINITE", "private_tmp": False, "keep": [], "settings": {}, "namespaces": True, "accounting": False,
+            "network": False}
 
 
 class SlurmCluster:
@@ -53,6 +54,7 @@ class SlurmCluster:
         self.pids: dict[str, dict] = {}
         self.popen_: list[subprocess.Popen] = []
         self.accounting = Accounting(self) if self.options["accounting"] else None
+        self.network = Network(self.node_names) if self.options["network"] else None  # only while this object lives
 
     @classmethod
     def open(cls, folder: str | Path) -> "SlurmCluster":
@@ -103,9 +105,11 @@ class SlurmCluster:
         self._make_folders()
         more = self.accounting.settings() if self.accounting else {}
         self.conf.write_text(slurm_conf(self.dir, self.options, self.node_names, self.daemon_user("slurm"),
-                                        self.daemon_user("root"), more))
+                                        self.daemon_user("root"), more, self.network))
         (self.conf.parent / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")  # v2 wants a systemd scope
         try:
+            if self.network:
+                self.network.start()
             self._start_munged()
             if self.accounting:
                 self.accounting.start()
@@ -142,7 +146,8 @@ class SlurmCluster:
         key.write_bytes(os.urandom(128))
         key.chmod(0o400)
         hosts = Path("/etc/hosts").read_text() if Path("/etc/hosts").exists() else ""
-        (self.dir / "etc" / "hosts").write_text(hosts.rstrip("\n") + "\n127.0.0.1 " + " ".join(self.node_names) + "\n")
+        hosts = self.network.hosts() if self.network else hosts.rstrip("\n") + "\n127.0.0.1 " + " ".join(self.node_names) + "\n"
+        (self.dir / "etc" / "hosts").write_text(hosts)
         if os.geteuid() == 0:
             munge, slurm, slurmd = (pwd.getpwnam(self.daemon_user(u)) for u in ("munge", "slurm", "root"))
             for user, names in ((munge, ["munge", "munge/munge.key"]), (slurm, ["state", "log"]),
@@ -151,10 +156,11 @@ class SlurmCluster:
                     os.chown(self.dir / name, user.pw_uid, user.pw_gid)
         (self.dir / "cluster.json").write_text(json.dumps(self.options))
 
-    def spawn(self, name: str, command: list[str], user: str, log: str, more: dict | None = None) -> dict:
-        """Starts one process in a session of its own and records it before anything can go wrong."""
+    def spawn(self, name: str, command: list[str], user: str, log: str, more: dict | None = None, around=()) -> dict:
+        """Starts one process in a session of its own and records it before anything can go wrong. `around`: words in front, as root."""
         if os.geteuid() == 0 and user != "root":
             command = ["setpriv", f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--init-groups", *command]
+        command = [*around, *command]
         env = {"PATH": PATH, "LANG": "C.UTF-8", "SLURM_CONF": str(self.conf), **(more or {})}
         with open(self.dir / "log" / log, "a") as output:
             process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/",
@@ -184,7 +190,8 @@ class SlurmCluster:
             raise ClusterError("munged does not start\n" + tail(self.dir / "log" / "munged.out") + tail(m / "munged.log"))
 
     def _start_controller(self) -> None:
-        self.spawn("slurmctld", ["slurmctld", "-D", "-f", str(self.conf)], self.daemon_user("slurm"), "slurmctld.out")
+        self.spawn("slurmctld", ["slurmctld", "-D", "-f", str(self.conf)], self.daemon_user("slurm"), "slurmctld.out",
+                   around=self.network.knowing(self.dir / "etc" / "hosts") if self.network else ())
         wait_until(self._controller_answers, 20, 0.05)
         if not alive(self.pids["slurmctld"]) or not self._controller_answers():
             raise ClusterError("slurmctld does not answer\n" + tail(self.dir / "log" / "slurmctld.out")
@@ -219,8 +226,8 @@ class SlurmCluster:
             spec = {"name": name, "slurmd": command, "hosts": str(self.dir / "etc" / "hosts"),
                     "tmp": str(self.dir / "tmp" / name) if self.options["private_tmp"] else "",
                     "keep": [str(self.dir), *(os.path.realpath(k) for k in self.options["keep"])]}
-            outer = self.spawn(name, ["unshare", "-m", "-u", "-p", "-f", "--mount-proc", "--kill-child", PYTHON, HERE,
-                                       "_node", json.dumps(spec)], "root", log)
+            outer = self.spawn(name, ["unshare", "-m", "-u", "-p", "-f", "--mount-proc", "--kill-child", PYTHON, HERE, "_node",
+                                       json.dumps(spec)], "root", log, around=self.network.enter(name) if self.network else ())
             wait_until(lambda: children(outer["pid"]) or not alive(outer), 10)
             if inner := children(outer["pid"]):
                 self._record(f"{name}.init", inner[0])
@@ -292,6 +299,8 @@ class SlurmCluster:
             raise ClusterError("job processes do not die")
         self._end(["slurmctld", "munged"], patience=5)
         self._end(["slurmdbd", "mariadbd"], patience=5)
+        if self.network:
+            self.network.stop()
 
     def _end(self, names: list[str], patience: float) -> None:
         helpers = [identity(pid) for name in names if alive(self.pids.get(name))
@@ -337,17 +346,15 @@ class SlurmCluster:
         return [who for who in found if who]
 
 
-# --- command line ---------------------------------------------------------------------------------------------------------
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(dest="verb", required=True)
     start = verbs.add_parser("start")
-    start.add_argument("--nodes", type=int, default=2)
-    start.add_argument("--cpus", type=int, default=4)
     start.add_argument("--user", help="run all daemons as this user")
     start.add_argument("--cred-expire", type=int, default=5, help="seconds a requeued job waits (Slurm's own default: 120)")
-    start.add_argument("--kill-wait", type=int, default=5, help="seconds between TERM and KILL")
-    start.add_argument("--grace-time", type=int, default=0, help="seconds between preemption and its TERM")
+    for name, default, what in (("--nodes", 2, "how many"), ("--cpus", 4, "of each node"), ("--kill-wait", 5, "seconds between TERM and KILL"),
+                                ("--grace-time", 0, "seconds between preemption and its TERM")):
+        start.add_argument(name, type=int, default=default, help=what)
     start.add_argument("--preempt", action=argparse.BooleanOptionalAction, default=True)
     start.add_argument("--wall-clock", default="INFINITE", help="time limit of both partitions, as Slurm spells it")
     start.add_argument("--private-tmp", action="store_true", help="every node has a /tmp of its own")
@@ -355,9 +362,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     start.add_argument("--accounting", action="store_true", help="slurmdbd and mariadbd, so that sacct works")
     start.add_argument("--set", action="append", default=[], dest="settings", help="KEY=VALUE for slurm.conf")
     start.add_argument("--no-namespaces", action="store_false", dest="namespaces")
+    start.add_argument("dir")
     for verb in ("stop", "status", "restart-controller", "stop-controller", "crash", "node", "stop-slurmd"):
-        verbs.add_parser(verb)
-    for verb, sub in verbs.choices.items():
+        sub = verbs.add_parser(verb)
         sub.add_argument("dir")
         if verb in ("crash", "node", "stop-slurmd"):
             sub.add_argument("name", metavar="NODE")

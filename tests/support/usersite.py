@@ -4,6 +4,7 @@ Used by the integration tests and by scripts/quickstart. As root a throw-away us
 runs as the caller.
 """
 import json
+import math
 import os
 import pathlib
 import pwd
@@ -23,6 +24,11 @@ def wait_until(condition, timeout, what, step=0.1):
         if time.monotonic() >= end:
             raise AssertionError(f"not within {timeout} s: {what}")
         time.sleep(step)
+
+
+def runner_megabytes(bin_dir):
+    """What every store holds besides its jobs: a copy of ckpt-runner (a build with sanitizers is several times as large)."""
+    return math.ceil((pathlib.Path(bin_dir) / "ckpt-runner").stat().st_size / 2**20)
 
 
 class Site:

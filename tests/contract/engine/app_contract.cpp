@@ -10,10 +10,9 @@ using namespace ckpt::test;
 
 namespace {
 
-engine::CheckpointRequest plain_request() {
-  engine::CheckpointRequest request;
+engine::CheckpointRequest app_request() {
+  auto request = plain_request();
   request.timeout = seconds{20};
-  request.stall_timeout = seconds{15};
   return request;
 }
 
@@ -21,14 +20,6 @@ engine::CheckpointRequest plain_request() {
 constexpr const char* kSlowSaver =
     "n=0; trap 'n=$((n+1)); { echo begin; sleep 0.7; echo end; } >ckpt.$n' USR1; "
     "while :; do echo tick; sleep 0.02; done";
-
-std::unique_ptr<engine::Session> started(JobFixture& job) {
-  const auto before = file_length(job.out());
-  auto session = job.launch();
-  REQUIRE_MESSAGE(session, text_of(session));
-  REQUIRE(wait_until([&] { return file_length(job.out()) > before + 20; }, seconds{30}));
-  return std::move(*session);
-}
 
 void with_app(const std::function<void(EngineUnderTest&)>& body) {
   for_each_engine({EngineKind::app}, body);
@@ -42,7 +33,7 @@ TEST_CASE("app: a file is not taken before it is whole") {
     job.program.app.signal = "SIGUSR1";
     job.program.checkpoint_files = {"ckpt.*"};
     const auto session = started(job);
-    auto request = plain_request();
+    auto request = app_request();
     bool stands_still = false;
     request.while_frozen = [&] {
       const auto length = file_length(job.out());
@@ -57,7 +48,7 @@ TEST_CASE("app: a file is not taken before it is whole") {
     CHECK(read_file(first->images.front()).value_or("") == "begin\nend\n");
     const auto length = file_length(job.out());
     CHECK(wait_until([&] { return file_length(job.out()) > length + 20; })); // it runs on
-    const auto second = session->checkpoint(plain_request());
+    const auto second = session->checkpoint(app_request());
     REQUIRE_MESSAGE(second, text_of(second));
     CHECK(second->images.size() == 3);
     CHECK(session->kill(seconds{10}));
@@ -76,13 +67,54 @@ TEST_CASE("app: a file is not taken before it is whole") {
   });
 }
 
+TEST_CASE("app: a program that has printed after its save is asked once more") {
+  with_app([](EngineUnderTest& engine) {
+    // The first file stays open for a while, so that the program cannot be stopped in time.
+    JobFixture job(engine,
+                   {"/bin/sh",
+                    "-c",
+                    "n=0; trap 'n=$((n+1)); echo $n >ckpt; [ $n != 1 ] || sleep 0.4 3>>ckpt &' "
+                    "USR1; while :; do echo tick; sleep 0.02; done"});
+    job.program.app.signal = "SIGUSR1";
+    job.program.checkpoint_files = {"ckpt"};
+    const auto session = started(job);
+    const auto first = session->checkpoint(app_request());
+    REQUIRE_MESSAGE(first, text_of(first));
+    CHECK(read_file(first->images.front()).value_or("") == "2\n");
+    CHECK(session->kill(seconds{10}));
+    CHECK(wait_root(*session));
+    CHECK(job.nothing_left());
+  });
+}
+
+TEST_CASE("app: a program that always prints after its save is not asked again and again") {
+  with_app([](EngineUnderTest& engine) {
+    JobFixture job(engine,
+                   {"/bin/sh",
+                    "-c",
+                    "n=0; trap 'n=$((n+1)); echo $n >ckpt; sleep 0.2 3>>ckpt &' USR1; "
+                    "while :; do echo tick; sleep 0.02; done"});
+    job.program.app.signal = "SIGUSR1";
+    job.program.checkpoint_files = {"ckpt"};
+    const auto session = started(job);
+    for (const char* const content : {"2\n", "3\n"}) {
+      const auto taken = session->checkpoint(app_request());
+      REQUIRE_MESSAGE(taken, text_of(taken));
+      CHECK(read_file(taken->images.front()).value_or("") == content);
+    }
+    CHECK(session->kill(seconds{10}));
+    CHECK(wait_root(*session));
+    CHECK(job.nothing_left());
+  });
+}
+
 TEST_CASE("app: a command asks for the checkpoint") {
   with_app([](EngineUnderTest& engine) {
     JobFixture job(engine, {"/bin/sh", "-c", kSlowSaver});
     job.program.app.command = "kill -USR1 $CKPT_PID";
     job.program.checkpoint_files = {"ckpt.*"};
     const auto session = started(job);
-    const auto images = session->checkpoint(plain_request());
+    const auto images = session->checkpoint(app_request());
     CHECK_MESSAGE(images, text_of(images));
     CHECK(session->kill(seconds{10}));
     CHECK(wait_root(*session));
@@ -96,7 +128,7 @@ TEST_CASE("app: a command that fails, a program that does not answer, one that e
     job.program.checkpoint_files = {"ckpt.*"};
     job.program.app.command = "echo no >&2; exit 9";
     auto session = started(job);
-    auto images = session->checkpoint(plain_request());
+    auto images = session->checkpoint(app_request());
     REQUIRE(!images);
     CHECK(images.error().code == "checkpoint_failed");
     CHECK(images.error().message.find("9") != std::string::npos);
@@ -105,7 +137,7 @@ TEST_CASE("app: a command that fails, a program that does not answer, one that e
 
     job.program.app = {.signal = "USR1", .command = "", .restart_command = ""};
     session = started(job);
-    auto request = plain_request();
+    auto request = app_request();
     request.timeout = seconds{1};
     images = session->checkpoint(request);
     REQUIRE(!images);
@@ -115,7 +147,7 @@ TEST_CASE("app: a command that fails, a program that does not answer, one that e
 
     job.program.app.signal = "TERM";
     session = started(job);
-    images = session->checkpoint(plain_request());
+    images = session->checkpoint(app_request());
     REQUIRE(!images);
     CHECK(images.error().code == "program_gone");
     CHECK(session->kill(seconds{10}));

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "engine_fixture.hpp"
@@ -13,29 +14,6 @@ using namespace ckpt;
 using namespace ckpt::test;
 
 namespace {
-
-engine::CheckpointRequest plain_request() {
-  engine::CheckpointRequest request;
-  request.timeout = minutes{1};
-  request.stall_timeout = seconds{15};
-  request.while_frozen = [] { return Status{}; };
-  return request;
-}
-
-const std::vector<std::string> kEndless{program_path(), "writer", "1000000", "1000", "0"};
-
-std::unique_ptr<engine::Session> started(JobFixture& job, std::uint64_t bytes = 20) {
-  auto session = job.launch();
-  REQUIRE_MESSAGE(session, text_of(session));
-  REQUIRE(wait_until([&] { return file_length(job.out()) > bytes; }, seconds{30}));
-  return std::move(*session);
-}
-
-void end(JobFixture& job, engine::Session& session) {
-  CHECK(session.kill(seconds{10}));
-  CHECK(wait_root(session));
-  CHECK(job.nothing_left());
-}
 
 void with_criu(const std::function<void(EngineUnderTest&)>& body) {
   for_each_engine({EngineKind::criu}, body);
@@ -102,7 +80,7 @@ TEST_CASE("a file that has grown since the dump is cut back") {
     REQUIRE_MESSAGE(images, text_of(images));
     const auto then = file_length(data);
     REQUIRE(wait_until([&] { return file_length(data) > then + 20; }));
-    end(job, *session);
+    end_job(job, *session);
     job.cut_output(at_freeze);
     auto again = job.restart(images->images);
     REQUIRE_MESSAGE(again, text_of(again));
@@ -114,13 +92,46 @@ TEST_CASE("a file that has grown since the dump is cut back") {
   });
 }
 
+TEST_CASE(
+    "a program that somebody has stopped is dumped, stays stopped, and runs on after a restart") {
+  with_criu([](EngineUnderTest& engine) {
+    JobFixture job(engine,
+                   {"/bin/sh", "-c", program_path() + " writer 1000000 1000 0 | cat; exit 3"});
+    const auto session = started(job);
+    const auto all = session->program_processes();
+    REQUIRE(all.size() >= 3);
+    for (const ProcessInfo& process : all) {
+      REQUIRE(signal_process(process, SIGSTOP));
+    }
+    const auto stopped = [](const engine::Session& of) {
+      const auto now = of.program_processes();
+      return std::count_if(
+          now.begin(), now.end(), [](const ProcessInfo& process) { return process.state == 'T'; });
+    };
+    const auto count = static_cast<std::ptrdiff_t>(all.size());
+    REQUIRE(wait_until([&] { return stopped(*session) == count; }, seconds{5}));
+    const auto images = session->checkpoint(plain_request());
+    REQUIRE_MESSAGE(images, text_of(images));
+    // CRIU lets go of a process before it stands still again.
+    CHECK(wait_until([&] { return stopped(*session) == count; }, seconds{5}));
+    end_job(job, *session);
+
+    const std::uint64_t written = file_length(job.out());
+    auto again = job.restart(images->images);
+    REQUIRE_MESSAGE(again, text_of(again));
+    CHECK(wait_until([&] { return file_length(job.out()) > written + 100; }, seconds{10}));
+    CHECK(stopped(**again) == 0);
+    end_job(job, **again);
+  });
+}
+
 TEST_CASE("another job's output does not get a fork's lines") {
   with_criu([](EngineUnderTest& engine) {
     JobFixture job(engine, {program_path(), "writer", "600", "1000", "0"});
     const auto session = started(job);
     const auto images = session->checkpoint(plain_request());
     REQUIRE_MESSAGE(images, text_of(images));
-    end(job, *session);
+    end_job(job, *session);
     const std::string before = job.output();
     engine::RestartRequest request;
     request.launch = job.next_attempt();
@@ -149,7 +160,7 @@ TEST_CASE("a process that lost its parent is refused, not forgotten") {
     REQUIRE(!images);
     CHECK(images.error().code == "checkpoint_failed");
     CHECK(images.error().message.find("(sleep)") != std::string::npos);
-    end(job, *session);
+    end_job(job, *session);
   });
 }
 
@@ -159,7 +170,7 @@ TEST_CASE("TERM stays the program's own after a restart without a shield") {
     const auto session = started(job);
     const auto images = session->checkpoint(plain_request());
     REQUIRE_MESSAGE(images, text_of(images));
-    end(job, *session);
+    end_job(job, *session);
     auto again = job.restart(images->images);
     REQUIRE_MESSAGE(again, text_of(again));
     const auto program = (*again)->program_processes();
@@ -191,7 +202,7 @@ TEST_CASE("an interrupt ends a checkpoint, and the program runs on") {
     CHECK(wait_until([&] { return file_length(job.out()) > length + 50; }));
     const auto second = session->checkpoint(plain_request());
     CHECK_MESSAGE(second, text_of(second));
-    end(job, *session);
+    end_job(job, *session);
   });
 }
 
@@ -264,7 +275,7 @@ TEST_CASE("a file lock and a deleted file are carried along") {
     const auto session = started(job);
     const auto images = session->checkpoint(plain_request());
     REQUIRE_MESSAGE(images, text_of(images));
-    end(job, *session);
+    end_job(job, *session);
     auto again = job.restart(images->images);
     REQUIRE_MESSAGE(again, text_of(again));
     const auto status = wait_root(**again);
@@ -294,9 +305,9 @@ TEST_CASE("Slurm's TERM to every process does not spoil a checkpoint in flight")
     CHECK(reached >= 5); // outer, init, program, criu, its script
     const auto length = file_length(job.out());
     CHECK(wait_until([&] { return file_length(job.out()) > length + 50; }));
-    end(job, **session);
+    end_job(job, **session);
     auto again = job.restart(images->images);
     REQUIRE_MESSAGE(again, text_of(again));
-    end(job, **again);
+    end_job(job, **again);
   });
 }

@@ -18,17 +18,6 @@ using namespace ckpt::test;
 
 namespace {
 
-std::unique_ptr<engine::Session> started(JobFixture& job) {
-  auto session = job.launch();
-  REQUIRE_MESSAGE(session, text_of(session));
-  REQUIRE(wait_until([&] { return file_length(job.out()) > 50; }, seconds{30}));
-  return std::move(*session);
-}
-
-std::vector<std::string> endless() {
-  return {program_path(), "writer", "1000000", "1000", "0"};
-}
-
 // Lines of /proc/net/tcp that listen on `port`: the address in hexadecimal.
 std::vector<std::string> listening_addresses(int port) {
   std::vector<std::string> found;
@@ -53,7 +42,7 @@ std::vector<std::string> listening_addresses(int port) {
 
 TEST_CASE("the coordinator listens on the loopback interface only") {
   for_each_engine({EngineKind::dmtcp}, [](EngineUnderTest& engine) {
-    JobFixture job(engine, endless());
+    JobFixture job(engine, kEndless);
     const auto session = started(job);
     const auto coordinator = session->coordinator();
     REQUIRE(coordinator);
@@ -71,7 +60,7 @@ TEST_CASE("the coordinator listens on the loopback interface only") {
 
 TEST_CASE("the coordinator dies: the program's 99 is not its result") {
   for_each_engine({EngineKind::dmtcp}, [](EngineUnderTest& engine) {
-    JobFixture job(engine, endless());
+    JobFixture job(engine, kEndless);
     const auto session = started(job);
     ::kill(session->coordinator()->pid, SIGKILL);
     const auto status = wait_root(*session);
@@ -101,7 +90,7 @@ TEST_CASE("a program that ends with 99 itself has that status") {
 
 TEST_CASE("the coordinator dies during a checkpoint") {
   for_each_engine({EngineKind::dmtcp}, [](EngineUnderTest& engine) {
-    JobFixture job(engine, endless());
+    JobFixture job(engine, kEndless);
     const auto session = started(job);
     engine::CheckpointRequest request;
     request.timeout = minutes{1};
@@ -122,7 +111,7 @@ TEST_CASE("the coordinator dies during a checkpoint") {
 
 TEST_CASE("a connection that says nothing cannot hang us") {
   for_each_engine({EngineKind::dmtcp}, [](EngineUnderTest& engine) {
-    JobFixture job(engine, endless());
+    JobFixture job(engine, kEndless);
     const auto session = started(job);
     const Fd silent(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
@@ -142,7 +131,7 @@ TEST_CASE("a connection that says nothing cannot hang us") {
 
 TEST_CASE("a checkpoint that hangs is told, and interrupt ends the waiting") {
   for_each_engine({EngineKind::dmtcp}, [](EngineUnderTest& engine) {
-    JobFixture job(engine, endless());
+    JobFixture job(engine, kEndless);
     const auto session = started(job);
     engine::CheckpointRequest request;
     request.timeout = minutes{1};
@@ -154,18 +143,50 @@ TEST_CASE("a checkpoint that hangs is told, and interrupt ends the waiting") {
     const auto stalled = session->checkpoint(request);
     REQUIRE(!stalled);
     CHECK(stalled.error().code == "checkpoint_stalled");
+    ::kill(session->root_pid(), SIGCONT); // it runs into the next one
     request.stall_timeout = minutes{1};
+    const auto held_up = [&] {
+      const auto root = process_info(session->root_pid());
+      return root && is_stopped(*root);
+    };
+    REQUIRE(wait_until([&] { return !held_up(); }, seconds{5}));
+    auto asked = std::chrono::steady_clock::now();
     std::thread interrupter([&] {
-      wait_until([] { return false; }, milliseconds{300});
+      wait_until(held_up, seconds{30});
+      asked = std::chrono::steady_clock::now();
       session->interrupt();
     });
-    const auto begin = std::chrono::steady_clock::now();
     const auto interrupted = session->checkpoint(request);
     interrupter.join();
     REQUIRE(!interrupted);
     CHECK(interrupted.error().code == "interrupted");
-    CHECK(std::chrono::steady_clock::now() - begin < seconds{3});
+    CHECK(std::chrono::steady_clock::now() - asked < seconds{3});
     ::kill(session->root_pid(), SIGCONT);
+    CHECK(session->kill(seconds{10}));
+    wait_root(*session);
+    CHECK(job.nothing_left());
+  });
+}
+
+TEST_CASE("a program that somebody has stopped cannot take part: said at once, and tried again") {
+  for_each_engine({EngineKind::dmtcp}, [](EngineUnderTest& engine) {
+    JobFixture job(engine,
+                   {"/bin/sh", "-c", program_path() + " writer 1000000 1000 0 | cat; exit 3"});
+    const auto session = started(job);
+    const auto all = session->program_processes();
+    REQUIRE(all.size() >= 3);
+    REQUIRE(signal_process(all.back(), SIGSTOP));
+    engine::CheckpointRequest request;
+    request.timeout = minutes{1};
+    const auto begin = std::chrono::steady_clock::now();
+    const auto refused = session->checkpoint(request);
+    REQUIRE(!refused);
+    CHECK(refused.error().code == "program_stopped");
+    CHECK(refused.error().message.find(std::to_string(all.back().pid)) != std::string::npos);
+    CHECK(std::chrono::steady_clock::now() - begin < seconds{3});
+    REQUIRE(signal_process(all.back(), SIGCONT));
+    const auto images = session->checkpoint(request);
+    CHECK_MESSAGE(images, text_of(images));
     CHECK(session->kill(seconds{10}));
     wait_root(*session);
     CHECK(job.nothing_left());
@@ -174,7 +195,7 @@ TEST_CASE("a checkpoint that hangs is told, and interrupt ends the waiting") {
 
 TEST_CASE("SIGUSR2 belongs to DMTCP") {
   for_each_engine({EngineKind::dmtcp}, [](EngineUnderTest& engine) {
-    JobFixture job(engine, endless());
+    JobFixture job(engine, kEndless);
     const auto session = started(job);
     const auto sent = session->signal_program(SIGUSR2);
     REQUIRE(!sent);
@@ -186,7 +207,7 @@ TEST_CASE("SIGUSR2 belongs to DMTCP") {
 
 TEST_CASE("DMTCP_* of the user's environment does not change what we ask for") {
   for_each_engine({EngineKind::dmtcp}, [](EngineUnderTest& engine) {
-    JobFixture job(engine, endless());
+    JobFixture job(engine, kEndless);
     job.program.env["DMTCP_COORD_PORT"] = "1";
     job.program.env["DMTCP_GZIP"] = "1";
     job.program.env["DMTCP_CHECKPOINT_DIR"] = "/nonexistent";
@@ -202,7 +223,7 @@ TEST_CASE("DMTCP_* of the user's environment does not change what we ask for") {
 
 TEST_CASE("the runner is killed: coordinator and program go with it") {
   for_each_engine({EngineKind::dmtcp}, [](EngineUnderTest& engine) {
-    JobFixture job(engine, endless());
+    JobFixture job(engine, kEndless);
     job.program.env["TMPDIR"] = job.folder().string(); // nobody is left to remove DMTCP's files
     const auto request = job.next_attempt();
     const pid_t runner = ::fork();
@@ -222,7 +243,7 @@ TEST_CASE("the runner is killed: coordinator and program go with it") {
 
 TEST_CASE("DMTCP's own temporary files go with the session") {
   for_each_engine({EngineKind::dmtcp}, [](EngineUnderTest& engine) {
-    JobFixture job(engine, endless());
+    JobFixture job(engine, kEndless);
     const Path tmp = job.folder() / "tmp";
     REQUIRE(make_directories(tmp));
     job.program.env["TMPDIR"] = tmp.string();

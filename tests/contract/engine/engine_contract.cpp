@@ -147,6 +147,25 @@ TEST_CASE("a pipeline of three processes") {
   });
 }
 
+// Each subshell shares its file with what it runs, and all of them have opened it at the same point
+// of their lives.
+TEST_CASE("subshells in the background, each with an output of its own") {
+  for_each_engine(kTransparent, [](EngineUnderTest& engine) {
+    const std::string writer = program_path() + " writer 1500 1000 0";
+    JobFixture job(engine,
+                   {"/bin/bash",
+                    "-c",
+                    "for i in 1 2 3; do ( " + writer + "; echo end $i ) > part.$i & done; " +
+                        writer + "; wait; exit 7"});
+    survives(engine, job, lines_up_to(1500), 7, 500);
+    for (const std::string part : {"1", "2", "3"}) {
+      const auto text = read_file(job.folder() / ("part." + part));
+      REQUIRE(text);
+      CHECK(*text == lines_up_to(1500) + "end " + part + "\n");
+    }
+  });
+}
+
 TEST_CASE("threads") {
   for_each_engine(kTransparent, [](EngineUnderTest& engine) {
     const std::vector<std::string> argv{program_path(), "threads", "4", "150000000"};

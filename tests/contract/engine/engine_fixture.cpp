@@ -90,6 +90,7 @@ engine::LaunchRequest JobFixture::next_attempt() {
   request.program = program;
   request.work_dir = attempt / "work";
   request.images_dir = attempt / "images";
+  request.lasting_dir = folder_ / "lasting";
   request.stdout_path = (folder_ / "out").string();
   request.stderr_path = (folder_ / "err").string();
   REQUIRE(make_directories(request.work_dir));
@@ -129,6 +130,30 @@ std::vector<ProcessInfo> JobFixture::processes() const {
 
 bool JobFixture::nothing_left() const {
   return wait_until([this] { return processes().empty(); }, seconds{5});
+}
+
+const std::vector<std::string> kEndless{program_path(), "writer", "1000000", "1000", "0"};
+
+engine::CheckpointRequest plain_request(Duration stall_timeout) {
+  engine::CheckpointRequest request;
+  request.timeout = minutes{1};
+  request.stall_timeout = stall_timeout;
+  request.while_frozen = [] { return Status{}; };
+  return request;
+}
+
+std::unique_ptr<engine::Session> started(JobFixture& job, std::uint64_t bytes) {
+  const auto before = file_length(job.out());
+  auto session = job.launch();
+  REQUIRE_MESSAGE(session, text_of(session));
+  REQUIRE(wait_until([&] { return file_length(job.out()) > before + bytes; }, seconds{30}));
+  return std::move(*session);
+}
+
+void end_job(JobFixture& job, engine::Session& session) {
+  CHECK(session.kill(seconds{10}));
+  CHECK(wait_root(session));
+  CHECK(job.nothing_left());
 }
 
 std::optional<ExitStatus> wait_root(const engine::Session& session, milliseconds deadline) {

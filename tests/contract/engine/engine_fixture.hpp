@@ -60,6 +60,15 @@ private:
   int attempts_ = 0;
 };
 
+/// A writer that never ends.
+extern const std::vector<std::string> kEndless;
+/// With a callback that does nothing.
+engine::CheckpointRequest plain_request(Duration stall_timeout = seconds{15});
+/// A launched program that has written more than `bytes` of output since.
+std::unique_ptr<engine::Session> started(JobFixture& job, std::uint64_t bytes = 50);
+/// Kills the program, reaps it, and checks that nothing of the job is left.
+void end_job(JobFixture& job, engine::Session& session);
+
 /// Waits for the root's end, and reaps it.
 std::optional<ExitStatus> wait_root(const engine::Session& session,
                                     milliseconds deadline = seconds{60});

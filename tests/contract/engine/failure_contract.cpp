@@ -16,29 +16,6 @@ using namespace ckpt::test;
 
 namespace {
 
-engine::CheckpointRequest plain_request() {
-  engine::CheckpointRequest request;
-  request.timeout = minutes{1};
-  request.stall_timeout = seconds{15};
-  request.while_frozen = [] { return Status{}; };
-  return request;
-}
-
-std::unique_ptr<engine::Session> started(JobFixture& job) {
-  auto session = job.launch();
-  REQUIRE_MESSAGE(session, text_of(session));
-  REQUIRE(wait_until([&] { return file_length(job.out()) > 50; }, seconds{30}));
-  return std::move(*session);
-}
-
-void all_is_gone(JobFixture& job, engine::Session& session) {
-  CHECK(session.kill(seconds{10}));
-  CHECK(wait_root(session));
-  CHECK(job.nothing_left());
-}
-
-const std::vector<std::string> kEndless{program_path(), "writer", "1000000", "1000", "0"};
-
 /// A small filesystem at `at`; needs root.
 class SmallDisk {
 public:
@@ -73,7 +50,7 @@ TEST_CASE("the root is killed while its checkpoint is taken") {
     const auto images = session->checkpoint(request);
     REQUIRE(!images);
     CHECK(images.error().code == "checkpoint_failed");
-    all_is_gone(job, *session);
+    end_job(job, *session);
   });
 }
 
@@ -93,7 +70,7 @@ TEST_CASE("one of three processes is killed while the checkpoint is taken") {
     REQUIRE(!images);
     CHECK(images.error().code == "checkpoint_failed");
     CHECK(images.error().message.find("1 died") != std::string::npos);
-    all_is_gone(job, *session);
+    end_job(job, *session);
   });
 }
 
@@ -112,7 +89,7 @@ TEST_CASE("while_frozen fails: its error is passed on, and the program runs on")
     CHECK(wait_until([&] { return file_length(job.out()) > length + 50; }));
     const auto second = session->checkpoint(plain_request());
     CHECK_MESSAGE(second, text_of(second));
-    all_is_gone(job, *session);
+    end_job(job, *session);
   });
 }
 
@@ -141,7 +118,7 @@ TEST_CASE("the disk is full") {
     } else { // the program runs on
       const auto length = file_length(job.out());
       CHECK(wait_until([&] { return file_length(job.out()) > length + 50; }));
-      all_is_gone(job, **session);
+      end_job(job, **session);
     }
   });
 }
@@ -152,7 +129,7 @@ TEST_CASE("a truncated image: the restart fails in time, and leaves nothing") {
     const auto session = started(job);
     const auto images = session->checkpoint(plain_request());
     REQUIRE_MESSAGE(images, text_of(images));
-    all_is_gone(job, *session);
+    end_job(job, *session);
     const auto largest = std::max_element(
         images->images.begin(), images->images.end(), [](const Path& a, const Path& b) {
           return file_length(a) < file_length(b);
@@ -180,7 +157,7 @@ TEST_CASE("an incomplete or mixed set is refused before anything starts") {
     const auto second = session->checkpoint(plain_request());
     REQUIRE_MESSAGE(first, text_of(first));
     REQUIRE_MESSAGE(second, text_of(second));
-    all_is_gone(job, *session);
+    end_job(job, *session);
     const auto is_image = [](const Path& path) { return path.extension() == ".dmtcp"; };
     std::vector<Path> old_images;
     std::vector<Path> new_images;

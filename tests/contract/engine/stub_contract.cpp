@@ -89,7 +89,8 @@ TEST_CASE("stub: TERM and PIPE ignored, and a descriptor handed on under another
   StubRun stub;
   stub.plan.ignore_term = true;
   stub.plan.ignore_pipe = true;
-  stub.plan.argv = {"/bin/sh", "-c", "kill -TERM $$; kill -PIPE $$; readlink /proc/$$/fd/821; ls /proc/$$/fd"};
+  stub.plan.argv = {
+      "/bin/sh", "-c", "kill -TERM $$; kill -PIPE $$; readlink /proc/$$/fd/821; ls /proc/$$/fd"};
   const Path other = stub.dir.path() / "given";
   REQUIRE(write_file_atomically(other, "x"));
   const Fd file(::open(other.c_str(), O_RDONLY | O_CLOEXEC));

@@ -49,7 +49,8 @@ public:
     for (const SubmissionToken& token : tokens_) {
       const auto seen = scheduler_->snapshot();
       for (const Allocation& allocation : seen.value_or(std::vector<Allocation>{})) {
-        if (token_of(allocation) == token && !is_over(allocation.state)) {
+        if (scheduler::token_in_comment(allocation.comment) == token &&
+            !is_over(allocation.state)) {
           static_cast<void>(scheduler_->cancel(allocation.id));
         }
       }
@@ -84,7 +85,8 @@ public:
 
   int rings(const SchedulerJobId& id) override {
     const auto seen = scheduler_->look_up({id});
-    const auto token = seen && !seen->empty() ? token_of(seen->front()) : std::nullopt;
+    const auto token =
+        seen && !seen->empty() ? scheduler::token_in_comment(seen->front().comment) : std::nullopt;
     if (!token) {
       return -1;
     }
@@ -93,10 +95,6 @@ public:
   }
 
 private:
-  static std::optional<SubmissionToken> token_of(const Allocation& allocation) {
-    return scheduler::token_in_comment(allocation.comment);
-  }
-
   std::string name_;
   scheduler::SchedulerConfig config_;
   TempDir folder_;

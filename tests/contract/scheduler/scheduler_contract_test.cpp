@@ -1,6 +1,8 @@
 // What every scheduler has to keep: the fake, this machine, and a real Slurm where there is one.
 #include "core/base/files.hpp"
 #include "core/base/process.hpp"
+#include "core/domain/array.hpp"
+#include "core/scheduler/dependency.hpp"
 #include "tests/support/wait_until.hpp"
 
 #include <doctest/doctest.h>
@@ -22,7 +24,7 @@ std::optional<Allocation> find(Bench& bench, const SubmissionToken& token) {
   REQUIRE(all);
   std::optional<Allocation> found;
   for (const Allocation& allocation : *all) {
-    if (scheduler::token_in_comment(allocation.comment) == token) {
+    if (scheduler::token_of(allocation) == token) {
       CHECK_FALSE(found); // one submission is one allocation
       found = allocation;
     }
@@ -215,6 +217,42 @@ TEST_CASE("a held allocation says so, and goes on when it is released") {
   });
 }
 
+TEST_CASE("what waits for another one says so, and can be told to wait for a third") {
+  on_each([](Bench& bench) {
+    if (bench.scheduler().kind() == SchedulerKind::local) {
+      CHECK(bench.scheduler().set_dependency(SchedulerJobId{"1"}, "afterok:2").error().code ==
+            "not_supported");
+      return;
+    }
+    const Submission fails = bench.submission(Program::fails);
+    const SchedulerJobId failed = submit(bench, fails);
+    Submission waits = bench.submission(Program::succeeds);
+    waits.args = {"--dependency=afterok:" + failed.value};
+    const SchedulerJobId id = submit(bench, waits);
+    wait_for(bench, fails.token, over);
+    // For ever: Slurm keeps what it has seen.
+    const Allocation stuck = wait_for(bench, waits.token, [](const Allocation& allocation) {
+      return allocation.reason == "DependencyNeverSatisfied";
+    });
+    CHECK(stuck.state == AllocationState::pending);
+    CHECK(scheduler::jobs_of_dependency(stuck.dependency) ==
+          std::vector<std::string>{failed.value});
+    const Submission good = bench.submission(Program::sleeps);
+    const SchedulerJobId other = submit(bench, good);
+    wait_for(bench, good.token, runs);
+    CHECK(bench.scheduler().set_dependency(id, "afterany:" + other.value));
+    const Allocation moved = wait_for(bench, waits.token, [&](const Allocation& allocation) {
+      return scheduler::jobs_of_dependency(allocation.dependency) ==
+             std::vector<std::string>{other.value};
+    });
+    CHECK(moved.state == AllocationState::pending);
+    CHECK(bench.scheduler().cancel(other));
+    CHECK(wait_for(bench, waits.token, over).state == AllocationState::completed);
+    CHECK(bench.scheduler().set_dependency(SchedulerJobId{"999999"}, "afterok:1").error().code ==
+          "no_such_allocation");
+  });
+}
+
 TEST_CASE("attempts go on when the one who asked for them is gone") {
   on_each([](Bench& bench) {
     const Submission wish = bench.submission(Program::sleeps);
@@ -262,6 +300,76 @@ TEST_CASE("what a scheduler says of itself") {
       CHECK(id.error().code == "sbatch_refused");
       CHECK(id.error().outcome == Outcome::permanent);
       CHECK(id.error().message.find("nonsense") != std::string::npos);
+    }
+  });
+}
+
+TEST_CASE("an array is one submission of several allocations, each with its own id and token") {
+  on_each([](Bench& bench) {
+    Submission wish = bench.submission(Program::sleeps);
+    const std::string folder = Path(wish.output_path).parent_path().string();
+    wish.tasks = scheduler::SubmittedTasks{{1, 2, 7}, 2, {folder + "/out ", ""}};
+    const auto array = bench.scheduler().submit(wish);
+    if (bench.scheduler().kind() == SchedulerKind::local) {
+      REQUIRE_FALSE(array);
+      CHECK(array.error().code == "array_needs_slurm");
+      return;
+    }
+    REQUIRE_MESSAGE(array, (array ? "" : array.error().message));
+    CHECK_FALSE(task_of_id(*array));
+    const auto token = [&](std::int64_t index) { return task_token(wish.token, index); };
+    for (const std::int64_t index : {1, 2}) {
+      CHECK(wait_for(bench, token(index), runs).id == task_id(*array, index));
+    }
+    // As many as may at once; the others are shown one by one all the same.
+    const auto third = wait_for(bench, token(7), [](const Allocation&) { return true; });
+    CHECK(third.id == task_id(*array, 7));
+    CHECK(third.state == AllocationState::pending);
+    CHECK_FALSE(find(bench, wish.token)); // of all of them together
+
+    // One is requeued by its own id, which it keeps, and the others are let alone.
+    REQUIRE(bench.scheduler().requeue(task_id(*array, 2)));
+    const auto again = wait_for(bench, token(2), [](const Allocation& allocation) {
+      return allocation.restart_count == 1 && allocation.state == AllocationState::pending;
+    });
+    CHECK(again.id == task_id(*array, 2));
+    CHECK(wait_for(bench, token(1), runs).restart_count == 0);
+    CHECK(wait_for(bench, token(7), runs).restart_count == 0);
+
+    // One is cancelled, and its neighbours run on.
+    REQUIRE(bench.scheduler().cancel(task_id(*array, 7)));
+    CHECK(wait_for(bench, token(7), over).state == AllocationState::cancelled);
+    CHECK(runs(wait_for(bench, token(1), [](const Allocation&) { return true; })));
+    REQUIRE(bench.scheduler().start_now(task_id(*array, 2)));
+    CHECK(wait_for(bench, token(2), runs).restart_count == 1);
+
+    for (const std::int64_t index : {1, 2, 7}) { // known one by one when they are over, too
+      REQUIRE(bench.scheduler().cancel(task_id(*array, index)));
+      wait_for(bench, token(index), over);
+      const auto seen = bench.scheduler().look_up({task_id(*array, index)});
+      REQUIRE(seen);
+      REQUIRE(seen->size() == 1);
+      CHECK(seen->front().id == task_id(*array, index));
+    }
+  });
+}
+
+TEST_CASE("tasks that are cancelled before they begin are each seen to be") {
+  on_each([](Bench& bench) {
+    if (bench.scheduler().kind() == SchedulerKind::local) {
+      return;
+    }
+    Submission wish = bench.submission(Program::sleeps);
+    wish.tasks = scheduler::SubmittedTasks{
+        {3, 4, 5, 9}, 1, {Path(wish.output_path).parent_path().string() + "/out ", ""}};
+    const SchedulerJobId array = submit(bench, wish);
+    wait_for(bench, task_token(wish.token, 3), runs);
+    for (const std::int64_t index : {3, 4, 5, 9}) {
+      REQUIRE(bench.scheduler().cancel(task_id(array, index)));
+    }
+    for (const std::int64_t index : {3, 4, 5, 9}) {
+      CHECK(wait_for(bench, task_token(wish.token, index), over).state ==
+            AllocationState::cancelled);
     }
   });
 }

@@ -23,7 +23,7 @@ TIMED_OUT = "Socket timed out on send/recv operation"
 DEFAULTS = {"State": "RUNNING", "Reason": "None", "RestartCnt": "0", "EligibleTime": "1795246384",
             "StartTime": "1795246384", "EndTime": "1795249984", "TimeLimit": "1:00:00", "BatchHost": "n1",
             "PreemptTime": "N/A", "exit_code": "0", "Partition": "debug", "Requeue": "1", "Name": "job",
-            "Comment": "(null)"}
+            "Comment": "(null)", "Dependency": "(null)"}
 OVER = {"COMPLETED", "FAILED", "TIMEOUT", "CANCELLED", "PREEMPTED", "NODE_FAIL", "OUT_OF_MEMORY"}
 FOLDER = os.environ["FAKE_SLURM_DIR"]
 
@@ -205,6 +205,10 @@ def scontrol_act(words, job, job_id):
         if job["State"] != "PENDING":
             die("scontrol", f"Job is no longer pending execution for job {job_id}", plain=True)
         job["Reason"] = "Priority"
+    elif words[2].startswith("dependency="):
+        if job["State"] != "PENDING":
+            die("scontrol", f"Job is no longer pending execution for job {job_id}", plain=True)
+        job["Dependency"] = words[2].split("=", 1)[1]
     else:
         job["ExcNodes"] = words[2].split("=", 1)[1]
 

@@ -7,10 +7,12 @@
 //                                      (PREFIX.1, PREFIX.2); ends with 0
 //   threads COUNT N                    COUNT threads that compute; the sums on stdout at the end
 //   memory MEGABYTES N MICROSECONDS    touches so much memory, then like writer
-//   saver N MICROSECONDS STATE         like writer; at SIGUSR1 it writes where it is to STATE (a
-//   new
+//   deaf N MICROSECONDS             writer, with a thread that lets no signal through but KILL and
+//   STOP saver N MICROSECONDS STATE         like writer; at SIGUSR1 it writes where it is to STATE
+//   (a new
 //                                      file renamed over it), and at its start goes on from there
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -103,6 +105,24 @@ int memory(long megabytes, long count, long pause_us) {
   return 0;
 }
 
+// Past all wrappers, of syscall(2) too.
+[[noreturn]] void let_no_signal_through() {
+  const unsigned long all = ~0UL;
+#ifdef __x86_64__
+  long result = SYS_rt_sigprocmask;
+  register unsigned long size asm("r10") = sizeof(all);
+  asm volatile("syscall"
+               : "+a"(result)
+               : "D"(SIG_SETMASK), "S"(&all), "d"(0L), "r"(size)
+               : "rcx", "r11", "memory");
+#else
+  ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, nullptr, sizeof(all));
+#endif
+  while (true) {
+    ::usleep(10'000);
+  }
+}
+
 std::atomic<bool> save_wanted{false};
 
 int saver(long count, long pause_us, const std::string& state) {
@@ -146,6 +166,11 @@ int main(int argc, char** argv) {
   }
   if (verb == "memory" && words.size() == 4) {
     return memory(number(1), number(2), number(3));
+  }
+  if (verb == "deaf" && words.size() == 3) {
+    std::thread(let_no_signal_through).detach();
+    write_lines(1, number(1), number(2));
+    return 0;
   }
   if (verb == "saver" && words.size() == 4) {
     return saver(number(1), number(2), words[3]);

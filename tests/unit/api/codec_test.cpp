@@ -127,6 +127,7 @@ TEST_CASE("a submit comes back as it was") {
   request.spec.sbatch_args = {"--partition=debug"};
   request.spec.time_limit = minutes{2};
   request.spec.umask = 027;
+  request.script = "#!/bin/sh\n# \xff\n";
   request.scheduler = SchedulerKind::slurm;
   request.policy.keep = 5;
   const auto back = submit_request_from_json(to_json(request));
@@ -151,8 +152,72 @@ TEST_CASE("a wrong submit names what is wrong") {
   body["id"] = "j-1";
   CHECK(refusal_of(body).find("id") != std::string::npos);
   body = minimal_submit();
+  body["script_name"] = "job.sh";
+  CHECK(refusal_of(body).find("script_name") != std::string::npos);
+  body = minimal_submit();
+  body["script"] = 7;
+  CHECK(refusal_of(body).find("script") != std::string::npos);
+  body = minimal_submit();
   body["policy"] = {{"kepe", 2}};
   CHECK(refusal_of(body).find("kepe") != std::string::npos);
+}
+
+TEST_CASE("an array comes back as it was and is strict") {
+  ArrayRequest request;
+  request.indexes = "1-200%10";
+  request.job.spec.argv = {"./sim"};
+  request.job.spec.cwd = "/home/u";
+  const auto again = array_request_from_json(to_json(request));
+  REQUIRE_MESSAGE(again, (again ? "" : again.error().message));
+  CHECK(*again == request);
+  auto body = to_json(request);
+  body["nonsense"] = 1;
+  CHECK_FALSE(array_request_from_json(body));
+  body = to_json(request);
+  body.erase("indexes");
+  CHECK_FALSE(array_request_from_json(body));
+  body = to_json(request);
+  body.erase("job");
+  CHECK_FALSE(array_request_from_json(body));
+  body = to_json(request);
+  body["job"]["array"] = nullptr; // which task it is, the daemon says
+  CHECK_FALSE(array_request_from_json(body));
+
+  JobView task = test::sample_job();
+  task.array = ArrayTaskView{JobId{7}, 3};
+  const ArrayView view{JobId{7}, {{"array", "j-7"}}, {task, task}};
+  const auto read = from_json<ArrayView>(to_json(view));
+  REQUIRE(read);
+  CHECK(*read == view);
+}
+
+TEST_CASE("a fork comes back as it was and is strict") {
+  ForkRequest request;
+  request.generation = GenerationId{3};
+  request.name = "what-if";
+  request.sbatch_args = {"--mem=1G"};
+  request.time_limit = hours{2};
+  request.stdout_path = "fork.out";
+  request.stderr_path = "fork.err";
+  request.share_files = true;
+  request.policy_patch = R"({"keep":5})";
+  const auto back = fork_request_from_json(to_json(request));
+  REQUIRE(back);
+  CHECK(back->generation == request.generation);
+  CHECK(back->name == "what-if");
+  CHECK(back->sbatch_args == request.sbatch_args);
+  CHECK(back->time_limit == request.time_limit);
+  CHECK(back->stdout_path == "fork.out");
+  CHECK(back->stderr_path == "fork.err");
+  CHECK(back->share_files);
+  CHECK(back->policy_patch == request.policy_patch);
+  CHECK(fork_request_from_json(json::object()));
+  CHECK(to_json(ForkRequest{}) == json::object());
+  CHECK_FALSE(fork_request_from_json(json{{"generation", "3"}}));
+  CHECK_FALSE(fork_request_from_json(json{{"share_files", "yes"}}));
+  CHECK_FALSE(fork_request_from_json(json{{"policy", {{"keep", 0}}}}));
+  CHECK_FALSE(fork_request_from_json(json{{"other", 1}}));
+  CHECK_FALSE(fork_request_from_json(json::array()));
 }
 
 TEST_CASE("a restart comes back as it was and is strict") {

@@ -39,6 +39,27 @@ TEST_CASE("configuration: precedence, and unknown keys with the nearest known on
   CHECK(Config::load(file, {}).error().code == "config_syntax");
 }
 
+TEST_CASE("configuration: other characters than ASCII in texts and comments only") {
+  const Folder dir;
+  const Path file = dir.path / "config.toml";
+  const auto loads = [&](const std::string& content) {
+    REQUIRE(write_file_atomically(file, content));
+    const auto config = Config::load(file, {});
+    return config ? "" : config.error().code + config.error().message;
+  };
+  CHECK(loads("# Zürich\n[store]\npath = \"/data/Zürich \\\" # ü\" # ü\n") == "");
+  CHECK(loads("[store]\npath = '/data/Zürich\\'\n") == "");
+  CHECK(loads("[store]\npath = \"/data/\\\\\" # ü\n") == "");
+  CHECK(loads("[store]\npath = \"\"\"/data/\\\nZürich\"\"\"\n")
+            .find(":3: a character that is not ASCII") != std::string::npos);
+  CHECK(loads("[store]\npath = ''\n# ''\nserver = 'é'").find("not ASCII") == std::string::npos);
+  CHECK(loads("[store]\nüpath = 'x'\n").find(":2: a character that is not ASCII") !=
+        std::string::npos);
+  CHECK(loads("[ = \"/scp = \"auto\"").find("config_syntax") == 0);          // likewise
+  CHECK(loads("a \xc8\xa4[po;").find("not ASCII") != std::string::npos);     // found by fuzzing
+  CHECK(loads("a = -28-\"\xc8\xab").find("not ASCII") != std::string::npos); // likewise
+}
+
 TEST_CASE("the store: chosen, else on the shared filesystem, else in the state folder") {
   const Path none = "/nonexistent/config.toml";
   const auto place = [&](const Environment& env, const std::string& cluster = "tiny") {
@@ -52,11 +73,11 @@ TEST_CASE("the store: chosen, else on the shared filesystem, else in the state f
   CHECK(place({}).instead.empty());
   CHECK(place({{"SCRATCH", "relative"}}).path == "/s/tiny/store");
 
-  StorePlace found = place({{"SCRATCH", "/scratch/u"}, {"WORK", "/work/u"}});
+  StorePlace found = place({{"SCRATCH", "/scratch/u"}, {"WORK", "/big/u"}});
   CHECK(found.path == "/scratch/u/ckptd");
   CHECK(found.origin == "SCRATCH");
   CHECK(found.instead == "/scratch/u/ckptd/clusters/tiny"); // two clusters, one $SCRATCH
-  CHECK(place({{"WORK", "/work/u"}}).path == "/work/u/ckptd");
+  CHECK(place({{"WORK", "/big/u"}}).path == "/big/u/ckptd");
 
   found = place({{"SCRATCH", "/scratch/u"}, {"CKPTD_STORE", "/data"}});
   CHECK(found.path == "/data");

@@ -126,6 +126,21 @@ api::ProcessView sample_process() {
   return {4711, 4700, "simulate", "program", "running", "n2", 512'000'000, seconds{99}};
 }
 
+api::NodeView sample_node() {
+  return {"n1", "mixed", "", {"main", "long"}, 3, 1, "no avx512f", at(kStart), {"j-7"}};
+}
+
+api::StatsView sample_stats() {
+  api::StatsView view;
+  view.jobs = {{"running", 1}};
+  view.checkpoints = {{Trigger::interval, "sealed", 12}};
+  view.blocked = {12, seconds{3}, seconds{1}};
+  view.raw_bytes = 1000;
+  view.stored_bytes = 300;
+  view.accounting = {hours{20}, minutes{3}, hours{19}, seconds{3}, hours{1}};
+  return view;
+}
+
 Status FakeUseCases::seen(const std::string& asked) {
   ++calls;
   const std::lock_guard lock(mutex);
@@ -145,6 +160,25 @@ Result<api::JobView> FakeUseCases::submit(const api::SubmitRequest& request) {
     return fail(ErrorClass::conflict, "name_taken", "there is one", "Type `ckpt restart taken`.");
   }
   return sample_job();
+}
+
+Result<api::ArrayView> FakeUseCases::submit_array(const api::ArrayRequest& request) {
+  const auto job = submit(request.job);
+  if (!job) {
+    return tl::unexpected(job.error());
+  }
+  indexes = request.indexes;
+  api::JobView first = *job;
+  first.array = api::ArrayTaskView{first.id, 1};
+  first.name = "sim_1";
+  first.current_attempt = sample_attempt();
+  first.current_attempt->scheduler_job_id = {"24_1"};
+  api::JobView second = first;
+  second.id = JobId{first.id.value + 1};
+  second.array->index = 2;
+  second.name = "sim_2";
+  second.current_attempt->scheduler_job_id = {"24_2"};
+  return api::ArrayView{first.id, {{"array", first.id.str()}}, {first, second}};
 }
 
 Result<api::Page<api::JobView>> FakeUseCases::list_jobs(const api::JobFilter& asked) {
@@ -199,11 +233,52 @@ Result<api::JobView> FakeUseCases::stop(const std::string& asked, const api::Sto
   });
 }
 
+Result<api::JobView> FakeUseCases::change_policy(const std::string& asked,
+                                                 const api::PolicyRequest& request) {
+  {
+    const std::lock_guard lock(mutex);
+    policy = request;
+  }
+  return get_job(asked);
+}
+
+Result<api::GenerationView>
+FakeUseCases::pin(const std::string& asked, GenerationId id, bool pinned) {
+  return generation(asked, id).map([&](api::GenerationView view) {
+    view.pinned = pinned;
+    return view;
+  });
+}
+
+Result<api::GenerationView>
+FakeUseCases::verify(const std::string& asked, GenerationId id, Duration wait) {
+  return generation(asked, id).map([&](api::GenerationView view) {
+    if (wait == Duration{0}) {
+      view.progress = api::ProgressView{"verifying", 10, 300};
+    }
+    return view;
+  });
+}
+
+Result<std::vector<api::PrunedView>> FakeUseCases::prune(const api::PruneRequest& request) {
+  const std::lock_guard lock(mutex);
+  pruned = request;
+  return std::vector{api::PrunedView{JobId{7}, GenerationId{1}, 300, "beyond keep 2"}};
+}
+
 Result<api::JobView> FakeUseCases::restart(const std::string& asked,
                                            const api::RestartRequest& request) {
   {
     const std::lock_guard lock(mutex);
     restarted = request;
+  }
+  return seen(asked).map([] { return sample_job(); });
+}
+
+Result<api::JobView> FakeUseCases::fork(const std::string& asked, const api::ForkRequest& request) {
+  {
+    const std::lock_guard lock(mutex);
+    forked = request;
   }
   return seen(asked).map([] { return sample_job(); });
 }
@@ -223,9 +298,19 @@ Result<api::EventPage> FakeUseCases::events(const api::EventFilter& asked) {
     return api::EventPage{{sample_event()}, 17};
   }
   ++waiting;
-  released_changed_.wait_for(lock, asked.wait, [&] { return released_; });
+  const auto newer = [&] {
+    return !history.empty() && (!asked.after || history.back().seq > *asked.after);
+  };
+  released_changed_.wait_for(
+      lock, asked.wait, [&] { return released_ || (asked.after && newer()); });
   --waiting;
-  return api::EventPage{{}, 17};
+  api::EventPage page{{}, history.empty() ? 17 : history.back().seq};
+  for (const api::EventView& event : history) {
+    if (asked.after && event.seq > *asked.after) {
+      page.items.push_back(event);
+    }
+  }
+  return page;
 }
 
 Result<api::OutputChunk> FakeUseCases::output(const std::string& asked,
@@ -239,6 +324,15 @@ Result<api::OutputChunk> FakeUseCases::output(const std::string& asked,
     const std::uint64_t offset = std::min<std::uint64_t>(request.offset, text.size());
     return api::OutputChunk{text.substr(offset, request.limit), offset, text.size(), true};
   });
+}
+
+void FakeUseCases::happens(std::int64_t seq, JobId job) {
+  const std::lock_guard lock(mutex);
+  api::EventView event = sample_event();
+  event.seq = seq;
+  event.job = job;
+  history.push_back(event);
+  released_changed_.notify_all();
 }
 
 void FakeUseCases::release() {

@@ -15,12 +15,15 @@ api::EventView sample_event();
 api::StatusView sample_status();
 api::CoordinatorView sample_coordinator();
 api::ProcessView sample_process();
+api::NodeView sample_node();
+api::StatsView sample_stats();
 
 /// Knows one job, j-7, and remembers what it was asked. Thread-safe.
 class FakeUseCases : public api::UseCases {
 public:
   Result<api::StatusView> status() override { return sample_status(); }
   Result<api::JobView> submit(const api::SubmitRequest& request) override;
+  Result<api::ArrayView> submit_array(const api::ArrayRequest& request) override;
   Result<api::Page<api::JobView>> list_jobs(const api::JobFilter& filter) override;
   Result<api::JobView> get_job(const std::string& selector) override;
   Result<std::vector<api::AttemptView>> attempts(const std::string& selector) override;
@@ -31,21 +34,53 @@ public:
   Result<api::GenerationView> checkpoint(const std::string& selector,
                                          const api::CheckpointRequest& request) override;
   Result<api::JobView> stop(const std::string& selector, const api::StopRequest& request) override;
+  Result<api::JobView> fork(const std::string& selector, const api::ForkRequest& request) override;
   Result<api::JobView> restart(const std::string& selector,
                                const api::RestartRequest& request) override;
   Result<api::JobView> cancel(const std::string& selector,
                               const api::CancelRequest& request) override;
+  Result<api::JobView> hold(const std::string& asked, const api::ActionRequest&) override {
+    return get_job(asked);
+  }
+  Result<api::JobView> release(const std::string& asked, const api::ActionRequest&) override {
+    return get_job(asked);
+  }
+  Result<api::JobView> requeue(const std::string& asked, const api::ActionRequest&) override {
+    return get_job(asked);
+  }
+  Result<api::JobView> change_policy(const std::string& selector,
+                                     const api::PolicyRequest& request) override;
+  Status remove_job(const std::string& asked) override { return seen(asked); }
+  Result<api::GenerationView>
+  pin(const std::string& selector, GenerationId id, bool pinned) override;
+  Result<api::GenerationView>
+  verify(const std::string& selector, GenerationId id, Duration wait) override;
+  Result<api::GenerationView> remove_generation(const std::string& asked,
+                                                GenerationId id) override {
+    return generation(asked, id);
+  }
+  Result<std::vector<api::PrunedView>> prune(const api::PruneRequest& request) override;
+  Result<std::vector<api::NodeView>> nodes() override { return std::vector{sample_node()}; }
+  Result<api::StatsView> stats() override { return sample_stats(); }
+  Result<std::string> metrics() override { return std::string("ckptd_info 1\n"); }
   Result<api::EventPage> events(const api::EventFilter& filter) override;
   Result<api::OutputChunk> output(const std::string& selector,
                                   const api::OutputRequest& request) override;
 
+  /// A new event; `seq` above 17 and those before.
+  void happens(std::int64_t seq, JobId job);
   /// Lets everybody who waits in events() go.
   void release();
 
   std::mutex mutex;
   api::SubmitRequest submitted;
+  std::string indexes; ///< of submit_array
   api::JobFilter filter;
   api::RestartRequest restarted;
+  api::ForkRequest forked;
+  api::PolicyRequest policy;
+  api::PruneRequest pruned;
+  std::vector<api::EventView> history; ///< after sample_event(), guarded by mutex
   api::CheckpointRequest checkpointed;
   api::EventFilter event_filter;
   api::OutputRequest output_request;

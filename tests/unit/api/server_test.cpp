@@ -1,7 +1,5 @@
-#include "api/server/server.hpp"
 #include "core/json/json.hpp"
-#include "tests/support/wait_until.hpp"
-#include "tests/unit/api/fake_use_cases.hpp"
+#include "tests/unit/api/server_fixture.hpp"
 
 #include <doctest/doctest.h>
 #include <httplib.h>
@@ -17,80 +15,10 @@
 using namespace ckpt;
 using nlohmann::json;
 
+using test::Fixture;
+using test::status_of;
+
 namespace {
-
-/// A real server on a socket and on TCP, backed by the fake.
-class Fixture {
-public:
-  explicit Fixture(api::ServerLimits limits = {}) {
-    folder_ = Path("/tmp") / ("ckptd-test-" + random_hex(6));
-    REQUIRE(api::prepare_socket_folder(folder_));
-    config_.socket_path = folder_ / "api.sock";
-    config_.token = random_hex(32);
-    config_.limits = limits;
-    const auto started = server.start(config_, use_cases);
-    REQUIRE_MESSAGE(started, started.error().message);
-  }
-  ~Fixture() {
-    use_cases.release();
-    server.stop();
-    (void)remove_tree(folder_);
-  }
-  Fixture(const Fixture&) = delete;
-  Fixture& operator=(const Fixture&) = delete;
-
-  httplib::Client local() const {
-    httplib::Client client(config_.socket_path.string());
-    client.set_address_family(AF_UNIX);
-    return client;
-  }
-  httplib::Client tcp(bool with_token = true) const {
-    httplib::Client client("http://" + *server.tcp_address());
-    if (with_token) {
-      client.set_default_headers({{"Authorization", "Bearer " + config_.token}});
-    }
-    return client;
-  }
-  int port() const {
-    const std::string address = *server.tcp_address();
-    return std::stoi(address.substr(address.find(':') + 1));
-  }
-
-  /// Sends bytes as they are and returns what comes back until the other side closes.
-  std::string raw(const std::string& request) const {
-    const Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port()));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    REQUIRE(connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-    for (std::size_t sent = 0; sent < request.size();) {
-      const ssize_t count =
-          send(fd.get(), request.data() + sent, request.size() - sent, MSG_NOSIGNAL);
-      if (count <= 0) {
-        break;
-      }
-      sent += static_cast<std::size_t>(count);
-    }
-    std::string answer;
-    std::array<char, 4096> buffer{};
-    for (ssize_t got = 0; (got = recv(fd.get(), buffer.data(), buffer.size(), 0)) > 0;) {
-      answer.append(buffer.data(), static_cast<std::size_t>(got));
-    }
-    return answer;
-  }
-  std::string raw_authorized(const std::string& head, const std::string& rest) const {
-    return raw(head + "\r\nHost: 127.0.0.1\r\nAuthorization: Bearer " + config_.token + "\r\n" +
-               rest);
-  }
-
-  test::FakeUseCases use_cases;
-  api::ServerConfig config_;
-  api::ApiServer server;
-
-private:
-  Path folder_;
-};
 
 void check_problem(const httplib::Result& result, int status, const std::string& code) {
   REQUIRE(result);
@@ -103,17 +31,14 @@ void check_problem(const httplib::Result& result, int status, const std::string&
   CHECK_FALSE((*body)["detail"].get<std::string>().empty());
 }
 
-int status_of(const std::string& raw_answer) {
-  return raw_answer.size() > 12 ? std::atoi(raw_answer.substr(9, 3).c_str()) : 0;
-}
-
 } // namespace
 
 TEST_CASE("every read answers over socket and TCP") {
   Fixture fixture;
   for (const bool over_tcp : {false, true}) {
     httplib::Client client = over_tcp ? fixture.tcp() : fixture.local();
-    for (const char* path : {"/healthz",
+    for (const char* path : {"/",
+                             "/healthz",
                              "/v1/status",
                              "/v1/jobs",
                              "/v1/jobs/j-7",
@@ -177,6 +102,13 @@ TEST_CASE("actions: statuses tell done from begun") {
   CHECK(client.Post("/v1/jobs/j-7/restart", R"({"generation":"g1"})", "application/json")->status ==
         200);
   CHECK(fixture.use_cases.restarted.generation == GenerationId{1});
+  const auto forked = client.Post(
+      "/v1/jobs/j-7/fork", R"({"name":"what-if","share_files":true})", "application/json");
+  CHECK(forked->status == 201);
+  CHECK(forked->get_header_value("Location") == "/v1/jobs/j-7");
+  CHECK(fixture.use_cases.forked.name == "what-if");
+  CHECK(fixture.use_cases.forked.share_files);
+  CHECK(client.Post("/v1/jobs/j-7/fork", "", "application/json")->status == 201);
   check_problem(
       client.Post("/v1/jobs/j-7/stop", R"({"x":1})", "application/json"), 400, "invalid_field");
   check_problem(client.Post("/v1/jobs/j-7/stop?wait=soon"), 400, "invalid_parameter");

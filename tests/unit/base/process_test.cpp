@@ -154,6 +154,11 @@ TEST_CASE("processes are seen, told apart by start time, found by environment an
   CHECK(resident_bytes(*pid) > 0);
   const std::vector<ProcessInfo> tree = process_tree(*pid);
   CHECK(tree.front().ppid == ::getpid());
+  CHECK_FALSE(is_stopped(tree.back()));
+  CHECK(signal_process(tree.back(), SIGSTOP));
+  CHECK(is_stopped(tree.back())); // at once: on its way counts too
+  CHECK(signal_process(tree.back(), SIGCONT));
+  CHECK(test::wait_until([&] { return !is_stopped(tree.back()); }));
   ProcessInfo recycled = tree.back();
   recycled.start_ticks += 1;
   CHECK_FALSE(signal_process(recycled, SIGKILL));

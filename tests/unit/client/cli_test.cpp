@@ -1,6 +1,8 @@
 #include "client/cli.hpp"
 #include "client/commands/commands.hpp"
+#include "client/format.hpp"
 #include "client/session.hpp"
+#include "core/base/strings.hpp"
 
 #include <doctest/doctest.h>
 
@@ -62,26 +64,38 @@ TEST_CASE("the program behind -- is left alone") {
   CHECK(parsed->action);
 }
 
+TEST_CASE("no line of the help is wider than a terminal") {
+  Cli cli;
+  add_all(cli);
+  std::vector<std::vector<std::string>> calls{{"--help"}};
+  for (const VerbDescription& verb : cli.describe()) {
+    calls.push_back({verb.name, "--help"});
+    for (const VerbDescription& child : verb.verbs) {
+      calls.push_back({verb.name, child.name, "--help"});
+    }
+  }
+  for (const auto& call : calls) {
+    const auto parsed = parse(call);
+    REQUIRE(parsed);
+    for (const std::string& line : split_lines(parsed->text)) {
+      CHECK_MESSAGE(display_width(line) < 80, line);
+    }
+  }
+}
+
+TEST_CASE("words that nobody expects are named as they were typed") {
+  const Error error = refusal({"submit", "python3", "count.py", "3"});
+  CHECK(error.message == "`ckpt submit` cannot tell what is meant by: python3 count.py 3");
+  CHECK(error.advice.starts_with("Put -- before the program"));
+}
+
 TEST_CASE("every verb of the contract is there, with help and --json") {
-  for (const char* verb : {"submit",
-                           "run",
-                           "ls",
-                           "show",
-                           "wait",
-                           "logs",
-                           "events",
-                           "stop",
-                           "restart",
-                           "cancel",
-                           "checkpoint",
-                           "gens",
-                           "ps",
-                           "coordinators",
-                           "daemon",
-                           "doctor",
-                           "config",
-                           "version",
-                           "paths"}) {
+  for (const char* verb :
+       {"submit",    "run",     "ls",           "show",       "why",   "wait",    "watch",
+        "ps",        "logs",    "events",       "checkpoint", "stop",  "restart", "cancel",
+        "hold",      "release", "requeue",      "gens",       "pin",   "unpin",   "verify",
+        "prune",     "rm",      "coordinators", "nodes",      "stats", "doctor",  "daemon",
+        "dashboard", "config",  "completion",   "version",    "paths", "policy"}) {
     CAPTURE(verb);
     const auto help = parse({verb, "--help"});
     REQUIRE_MESSAGE(help, help.error().message);
@@ -125,7 +139,7 @@ TEST_CASE("what was meant is named only when it is near") {
   };
   CHECK(option("--evrey") == "Did you mean --every?");
   CHECK(option("--tiem") == "Did you mean --time?");
-  CHECK(option("--array") == "Type `ckpt submit --help`.");
+  CHECK(option("--zzzzz") == "Type `ckpt submit --help`.");
   CHECK(option("--parition=debug") == "Did you mean --partition?");
 }
 

@@ -120,7 +120,7 @@ TEST_CASE("submit sends what was typed and prints the ids") {
                                          "-x",
                                          "input.dat"});
   CHECK_MESSAGE(outcome.status == 0, outcome.err);
-  CHECK(outcome.out == "j-7 submitted (Slurm job 4711)\n");
+  CHECK(outcome.out == "j-7 submitted (Slurm job 4711); `ckpt show j-7` tells how it goes\n");
   const JobSpec& spec = fixture.use_cases.submitted.spec;
   CHECK(spec.argv == std::vector<std::string>{"./sim", "-x", "input.dat"});
   CHECK(spec.sbatch_args == std::vector<std::string>{"--partition=debug"});
@@ -136,15 +136,36 @@ TEST_CASE("submit sends what was typed and prints the ids") {
   CHECK_FALSE(fixture.use_cases.submitted.scheduler);
   CHECK_FALSE(fixture.use_cases.idempotency_key.empty());
 
-  CHECK(fixture.ckpt({"submit", "--exclusive", "-N", "1-2", "-H", "--nice=5", "--", "a"}).status ==
+  CHECK(fixture.ckpt({"submit", "--exclusive", "-N", "1", "-H", "--nice=5", "--", "a"}).status ==
         0);
   CHECK(fixture.use_cases.submitted.spec.sbatch_args ==
-        std::vector<std::string>{"--nodes=1-2", "--nice=5", "--exclusive", "--hold"});
+        std::vector<std::string>{"--nodes=1", "--nice=5", "--exclusive", "--hold"});
+
+  const Outcome1 nodes = fixture.ckpt({"submit", "-N", "2", "--", "a"});
+  CHECK(nodes.status == 6);
+  CHECK(nodes.err.find("--nodes=2") != std::string::npos);
 
   CHECK(fixture.ckpt({"submit", "--wrap", "a | b", "--scheduler", "local"}).status == 0);
   CHECK(fixture.use_cases.submitted.spec.argv ==
         std::vector<std::string>{"/bin/sh", "-c", "a | b"});
   CHECK(fixture.use_cases.submitted.scheduler == SchedulerKind::local);
+}
+
+TEST_CASE("an array is sent with its indexes, and all of its jobs are told of") {
+  Fixture fixture;
+  const std::vector<std::string> words{"submit", "-J", "sim", "--array=1-2%1", "--", "./sim"};
+  const Outcome1 outcome = fixture.ckpt(words);
+  CHECK_MESSAGE(outcome.status == 0, outcome.err);
+  CHECK(outcome.out ==
+        "2 tasks submitted as j-7 … j-8 (Slurm job 24, a task is 24_INDEX); `ckpt ls --tag "
+        "array=j-7` shows them, `ckpt cancel --tag array=j-7` ends all\n");
+  CHECK(fixture.use_cases.indexes == "1-2%1");
+  CHECK(fixture.use_cases.submitted.spec.sbatch_args.empty());
+  const auto json = fixture.json_of({"submit", "-a", "1-2", "--", "./sim"});
+  CHECK(json["id"] == "j-7");
+  CHECK(json["tag"]["array"] == "j-7");
+  CHECK(json["items"][1]["array"]["index"] == 2);
+  CHECK(fixture.ckpt({"submit", "-a", "1-2", "--resume", "-J", "sim", "--", "./sim"}).status == 2);
 }
 
 TEST_CASE("a wrong submit is refused before it is sent") {

@@ -8,6 +8,7 @@ using namespace ckpt::client;
 
 TEST_CASE("durations for people") {
   CHECK(short_duration(milliseconds{0}) == "0s");
+  CHECK(short_duration(milliseconds{40}) == "40ms");
   CHECK(short_duration(milliseconds{300}) == "0.3s");
   CHECK(short_duration(seconds{9}) == "9s");
   CHECK(short_duration(seconds{75}) == "1m15s");
@@ -55,6 +56,12 @@ TEST_CASE("cells cannot break the terminal or the table") {
   CHECK(printable("a\033", true) == "a?");
   CHECK(printable("a\033[", true) == "a?[");
   CHECK(printable("tab\tline\n") == "tab\tline\n");
+  CHECK(printable("späße → 世 \U0001F600") == "späße → 世 \U0001F600");
+  CHECK(printable("a\x9b"
+                  "31mb\xff\xc3") == "a?31mb??");
+  CHECK(printable("a\xc2\x9b"
+                  "2Jb") == "a??2Jb"); // CSI, as a terminal for UTF-8 reads it
+  CHECK(printable("exe\u202etxt.\u2066") == "exe???txt.???");
 }
 
 TEST_CASE("widths count characters, not bytes") {

@@ -4,6 +4,7 @@
 #include "core/store/job_folder.hpp"
 #include "core/store/journal.hpp"
 #include "daemon/commands.hpp"
+#include "daemon/notifier.hpp"
 #include "tests/fakes/fake_clock.hpp"
 #include "tests/fakes/fake_scheduler.hpp"
 
@@ -42,6 +43,24 @@ public:
     blocking();
     then();
   }
+};
+
+/// What went out to people, in a daemon's life and behind it.
+class FakeMessenger final : public Messenger {
+public:
+  Status deliver(const Message& message, const scheduler::MailSite& site) override {
+    ++tries;
+    last_site = site;
+    if (!refusal.empty()) {
+      return fail(ErrorClass::failed, "message_not_sent", refusal, "", Outcome::retryable);
+    }
+    sent.push_back(message);
+    return {};
+  }
+  std::vector<Message> sent;
+  int tries = 0;
+  std::string refusal; ///< why it refuses; empty: it does not
+  scheduler::MailSite last_site;
 };
 
 /// What a runner would write, by hand.
@@ -100,15 +119,49 @@ public:
   World() : World(Path{}) {}
   /// In a folder that outlives it.
   explicit World(const Path& folder)
-      : root_(folder.empty() ? own_folder_.path() : folder),
+      : root_(folder.empty() ? own_folder_.emplace().path() : folder),
         store_(*store::Store::open(root_ / "store")), scheduler(clock) {
     start_daemon();
   }
 
-  void start_daemon(bool rebuild = false) {
-    reconciler.reset();
+  /// A real one, of one image, and what its runner says of it.
+  GenerationId seal(JobId job,
+                    ScriptedRunner& runner,
+                    Trigger trigger,
+                    std::optional<GenerationId> parent = {}) {
+    const store::Generations generations(folder(job).path());
+    Manifest draft;
+    draft.job = job;
+    draft.id = *generations.allocate();
+    draft.attempt = runner.n;
+    draft.parent = parent;
+    draft.trigger = trigger;
+    draft.engine = {EngineKind::criu, "4.2.1"};
+    draft.host.host = "n1";
+    draft.blocked = milliseconds{20};
+    draft.frozen_at = draft.sealed_at = clock.now();
+    const Path image = folder(job).attempt(runner.n).images() / ("set-" + draft.id.str()) / "image";
+    REQUIRE(make_directories(image.parent_path()));
+    REQUIRE(write_file_atomically(image, std::string(1000, 'x')));
+    StoredFile file;
+    file.path = image.lexically_relative(folder(job).path()).string();
+    draft.images = {file};
+    const auto sealed = generations.seal(draft);
+    REQUIRE_MESSAGE(sealed, (sealed ? "" : sealed.error().message));
+    runner.seal(draft.id, trigger);
+    return draft.id;
+  }
+
+  void stop_daemon() {
+    notifier.reset();
     commands.reset();
+    reconciler.reset();
     registry.reset();
+  }
+  Path registry_file() const { return root_ / "registry.db"; }
+
+  void start_daemon(bool rebuild = false) {
+    stop_daemon();
     if (rebuild) {
       std::filesystem::remove(root_ / "registry.db");
       std::filesystem::remove(root_ / "registry.db-wal");
@@ -119,9 +172,12 @@ public:
     ReconcilerConfig config;
     config.runner = "/opt/bin/ckpt-runner";
     config.poll = poll;
+    config.tells_command = tells_command;
     reconciler = std::make_unique<Reconciler>(
         Reconciler::Ports{*registry, store_, scheduler, executor_, clock}, config);
     commands = std::make_unique<Commands>(*reconciler, CommandsConfig{});
+    notifier = std::make_unique<Notifier>(
+        *reconciler, executor_, messenger, [this](JobId id) { return commands->view(id); });
     REQUIRE(reconciler->recover(rebuild));
   }
 
@@ -148,6 +204,7 @@ public:
       clock.pass(std::min<Duration>(seconds{1}, duration));
       scheduler.advance();
       reconciler->tick();
+      notifier->tick();
     }
   }
 
@@ -190,7 +247,7 @@ public:
   }
 
 private:
-  TempFolder own_folder_;
+  std::optional<TempFolder> own_folder_;
   Path root_;
   InlineExecutor executor_;
   store::Store store_;
@@ -204,6 +261,9 @@ public:
   std::unique_ptr<Registry> registry;
   std::unique_ptr<Reconciler> reconciler;
   std::unique_ptr<Commands> commands;
+  bool tells_command = false; ///< likewise
+  FakeMessenger messenger;
+  std::unique_ptr<Notifier> notifier;
 };
 
 } // namespace ckpt::daemon::test

@@ -54,6 +54,28 @@ TEST_CASE("a runner died over its tidying: the folders tell what its journal doe
   }
 }
 
+TEST_CASE("what a killed packing left beside an image goes when the job is let go") {
+  World world;
+  const JobId job = world.submit();
+  world.pass();
+  ScriptedRunner runner = world.begin(job, world.newest_allocation());
+  const store::Generations generations(world.folder(job).path());
+  world.seal(job, runner, Trigger::interval);
+  const auto manifest = generations.read_manifest(GenerationId{1});
+  REQUIRE(manifest);
+  REQUIRE(!manifest->images.empty());
+  const Path image = world.folder(job).path() / manifest->images.front().path;
+  const Path left = image.string() + ".zst.tmp";
+  REQUIRE(write_file_atomically(left, "half"));
+  runner.end(EndReason::failed, 7);
+  world.pass(seconds{5});
+  CHECK(std::filesystem::exists(left)); // its runner may be at it
+  world.pass(minutes{2});
+  CHECK(world.reconciler->live_count() == 0);
+  CHECK_FALSE(std::filesystem::exists(left));
+  CHECK(std::filesystem::exists(image));
+}
+
 TEST_CASE("the scheduler queues a finished job's allocation again: it is cancelled") {
   World world;
   const JobId job = world.submit();
@@ -74,4 +96,27 @@ TEST_CASE("the scheduler queues a finished job's allocation again: it is cancell
     CHECK(world.scheduler.calls("cancel") == cancelled + 1);
     CHECK(world.state(job) == JobState::completed);
   }
+}
+
+TEST_CASE("what the runner tidies up after the program's success is seen") {
+  World world;
+  const JobId job = world.submit();
+  world.pass();
+  ScriptedRunner runner = world.begin(job, world.newest_allocation());
+  runner.seal(GenerationId{1}, Trigger::interval);
+  runner.end(EndReason::completed, 0);
+  world.pass(seconds{3});
+  REQUIRE(world.state(job) == JobState::completed);
+  store::AttemptEvent event;
+  event.kind = store::AttemptEventKind::pruned;
+  event.generation = GenerationId{1};
+  event.reason = "the job has succeeded";
+  runner.write(event);
+  world.pass(seconds{3});
+  const auto generations = world.commands->generations(job);
+  REQUIRE(generations);
+  REQUIRE(generations->size() == 1);
+  CHECK(generations->front().state == GenerationState::pruned);
+  world.pass(minutes{2});
+  CHECK(world.reconciler->live_count() == 0);
 }

@@ -205,6 +205,39 @@ const std::vector<Row> kRows{
      },
      {ActionKind::transition},
      JobEventType::parked},
+    {"a person wishes to hold what waits",
+     [](JobFacts& f) {
+       f.attempt.reset();
+       set_state(f, AllocationState::pending);
+       f.wishes.hold = true;
+     },
+     {ActionKind::hold_allocation}},
+    {"asked a moment ago",
+     [](JobFacts& f) {
+       f.attempt.reset();
+       set_state(f, AllocationState::pending);
+       f.wishes.hold = true;
+       f.done.held_at = kNow - seconds{1};
+     },
+     {ActionKind::nothing}},
+    {"held by us after an attempt: not parked",
+     [](JobFacts& f) {
+       f.attempt->ended = EndReason::requeued;
+       set_state(f, AllocationState::held, 1);
+       f.wishes.hold = true;
+     },
+     {ActionKind::nothing}},
+    {"what runs is not held", [](JobFacts& f) { f.wishes.hold = true; }, {ActionKind::nothing}},
+    {"a hold is taken back",
+     [](JobFacts& f) {
+       f.attempt->ended = EndReason::requeued;
+       set_state(f, AllocationState::held, 1);
+       f.wishes.release = true;
+     },
+     {ActionKind::release_allocation}},
+    {"a hold is taken back, and nothing is held",
+     [](JobFacts& f) { f.wishes.release = true; },
+     {ActionKind::nothing}},
     {"held before any attempt: the user's own --hold",
      [](JobFacts& f) {
        f.attempt.reset();

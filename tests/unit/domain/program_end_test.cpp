@@ -42,6 +42,26 @@ TEST_CASE("killed from outside is an interruption, by whichever way it is told")
   check(by_code(143), EndReason::failed, true, false); // TERM can be a program's own way to end
 }
 
+TEST_CASE("a crash within seconds of a restart is tried again; later it is the program's own") {
+  for (const int signal : {4, 7, 11, 31}) {
+    ProgramEnd end = by_signal(signal);
+    check(end, EndReason::failed, true, false); // launched, not restarted
+    end.since_restart = seconds{2};
+    check(end, EndReason::interrupted, false, true);
+    end.since_restart = seconds{11};
+    check(end, EndReason::failed, true, false);
+    end = by_code(128 + signal); // as a shell tells it
+    end.since_restart = seconds{2};
+    check(end, EndReason::interrupted, false, true);
+  }
+  for (const int code :
+       {1, 7, 127, 134, 143}) { // an exit, and an abort, are the program's own words
+    ProgramEnd end = by_code(code);
+    end.since_restart = milliseconds{100};
+    check(end, EndReason::failed, true, false);
+  }
+}
+
 TEST_CASE("killed for memory is told apart, and not tried again with the same memory") {
   ProgramEnd end = by_signal(9);
   end.out_of_memory = true;
@@ -67,4 +87,20 @@ TEST_CASE("after TERM, or fenced, only success is believed") {
 
 TEST_CASE("an engine that broke is no result") {
   check(ProgramEnd{}, EndReason::interrupted, false, true);
+}
+
+TEST_CASE("a program that dies of a signal around a checkpoint that failed was broken by it") {
+  ProgramEnd end = by_signal(13);
+  end.since_broken_checkpoint = seconds{0};
+  check(end, EndReason::interrupted, false, true);
+  end.since_broken_checkpoint = seconds{9};
+  check(end, EndReason::interrupted, false, true);
+  end.since_broken_checkpoint = seconds{11};
+  check(end, EndReason::failed, true, false);
+  end = by_code(7);
+  end.since_broken_checkpoint = seconds{0};
+  check(end, EndReason::failed, true, false);
+  end = by_code(141); // a shell's word for it
+  end.since_broken_checkpoint = seconds{0};
+  check(end, EndReason::interrupted, false, true);
 }

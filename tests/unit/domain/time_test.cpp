@@ -67,6 +67,8 @@ TEST_CASE("a time limit is read as sbatch reads it") {
       {"-1", kNoLimit},
       {"0", kNoLimit},
       {"0:00", kNoLimit},
+      {"0:00:00", kNoLimit},
+      {"0h", kNoLimit},
       {"90s", seconds{90}},
       {"1h30m", minutes{90}},
   };

@@ -152,7 +152,11 @@ TEST_CASE("stop-after and total-time count the run time of all attempts") {
   facts.run_before = minutes{30}; // on a tie with the interval
   CHECK(next_checkpoint(policy, facts) == at(hours{1}, Trigger::stop));
   policy.total_time = minutes{80};
+  facts.total_before = minutes{30};
   CHECK(next_checkpoint(policy, facts) == at(minutes{50}, Trigger::stop));
+  facts.total_before = minutes{45}; // a quarter of an hour was lost: spent all the same
+  CHECK(next_checkpoint(policy, facts) == at(minutes{35}, Trigger::stop));
+  facts.total_before = minutes{30};
   policy.stop_after.reset();
   CHECK(next_checkpoint(policy, facts) == at(minutes{50}, Trigger::stop));
 }

@@ -44,6 +44,16 @@ TEST_CASE("the errors of a log, without what is in every log") {
   CHECK(first_errors("").empty());
 }
 
+TEST_CASE("whose a deleted file was") {
+  // ghost-file-1.img of criu 4.2.1 in a user namespace: of root, and of user 1000.
+  const std::string head("\x19\x43\x56\x54\x05\x36\x58\x52\x2e\x00\x00\x00", 12);
+  CHECK(is_foreign_ghost(head + "\x08\xfe\xff\x03\x10\xfe\xff\x03\x18\xed\x83\x02"));
+  CHECK(!is_foreign_ghost(head + "\x08\xe8\x07\x10\xe8\x07\x18\xed\x83\x02"));
+  CHECK(is_foreign_ghost(head + "\x08\xe8\x07\x10\xfe\xff\x03\x18\xed\x83\x02"));
+  CHECK(is_foreign_ghost(head + "\x08\xe8\x07"));
+  CHECK(is_foreign_ghost(head.substr(0, 7)));
+}
+
 TEST_CASE("CRIU's own frozen time") {
   // stats-dump of criu 4.2.1: freezing 128 us, frozen 54808 us.
   const std::string recorded("\x57\x01\x09\x57"

@@ -23,7 +23,8 @@ Install version(int major, const std::string& plugin) {
 } // namespace
 
 TEST_CASE("dmtcp: unique image names by plugin before 5.0, by option since") {
-  const auto old = launch_command(version(4, "/opt/d/lib/u.so"), 4711, "/i", "/t", {"prog", "-a"});
+  const auto old =
+      launch_command(version(4, "/opt/d/lib/u.so"), 4711, "/i", "/t", "/s/x.so", {"prog", "-a"});
   CHECK(old == Words{"/opt/d/bin/dmtcp_launch",
                      "-q",
                      "-q",
@@ -38,12 +39,13 @@ TEST_CASE("dmtcp: unique image names by plugin before 5.0, by option since") {
                      "/t",
                      "--no-gzip",
                      "--with-plugin",
-                     "/opt/d/lib/u.so",
+                     "/s/x.so:/opt/d/lib/u.so",
                      "prog",
                      "-a"});
-  const auto now = launch_command(version(5, ""), 4711, "/i", "/t", {"prog"});
+  const auto now = launch_command(version(5, ""), 4711, "/i", "/t", "", {"prog"});
   CHECK(has(now, "--enable-unique-checkpoint-filenames"));
   CHECK(!has(now, "--with-plugin"));
+  CHECK(has(launch_command(version(5, ""), 4711, "/i", "/t", "/s/x.so", {"prog"}), "/s/x.so"));
 }
 
 TEST_CASE("dmtcp: the other tools") {

@@ -40,6 +40,7 @@ inline JobSpec sample_spec() {
   spec.engine = EngineWish::dmtcp;
   spec.app = {"USR1", "touch save", "./simulate --continue"};
   spec.started_from = GenerationRef{JobId{3}, GenerationId{12}};
+  spec.array = ArrayTask{JobId{7}, SubmissionToken{"00aa"}, "simulate", 3, 4, 1, 9, 2, 10};
   return spec;
 }
 
@@ -82,6 +83,11 @@ inline Manifest sample_manifest() {
   manifest.images = {{"attempts/2/images/a.dmtcp", 4096, hash, StoredForm::raw, 4096},
                      {"attempts/2/images/b\xfe.dmtcp", 8192, hash, StoredForm::zstd, 77}};
   manifest.lengths = {{"/home/ada/slurm-1.out", 120}};
+  manifest.folders = {"/tmp/ckpt-1000-j-7-42"};
+  manifest.deleted = {"/home/user/job.sh"};
+  manifest.written = {"/home/ada/table.csv"};
+  manifest.restart_in = "/scratch/ada";
+  manifest.append_files = {"log/*.txt"};
   manifest.saved = {
       {"/home/ada/state.h5", {"generations/g3/saved/0001", 5, hash, StoredForm::raw, 5}, 0640}};
   return manifest;

@@ -188,7 +188,10 @@ TEST_CASE("manifest: no path leads out of the job folder") {
 TEST_CASE("manifest: what is wrong is named") {
   const nlohmann::json good = to_json(sample_manifest());
   for (const auto& item : good.items()) {
-    if (item.key() == "lengths" || item.key() == "saved" || item.key() == "parent") {
+    if (item.key() == "lengths" || item.key() == "folders" || item.key() == "deleted" ||
+        item.key() == "append_files" || item.key() == "written" || item.key() == "saved" ||
+        item.key() == "restart_in" ||
+        item.key() == "parent") {
       continue;
     }
     nlohmann::json json = good;

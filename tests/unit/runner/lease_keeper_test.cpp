@@ -94,6 +94,22 @@ TEST_CASE("a store that cannot be written freezes the program; when it comes bac
   CHECK(counts.fenced == 0);
 }
 
+TEST_CASE("an empty filesystem in the store's place freezes the program, though it can be written") {
+  World world;
+  const auto claim = world.claim("a", 0, ::getpid());
+  Counts counts;
+  const auto keeper = LeaseKeeper::start(world.folder, claim.attempt, kLease, counts.hooks());
+  REQUIRE(keeper);
+  const Path attempts = world.folder.path() / "attempts";
+  std::filesystem::rename(attempts, world.dir.path() / "away");
+  REQUIRE(make_directories(attempts / claim.attempt.str())); // as a checkpoint does
+  CHECK(test::wait_until([&] { return counts.frozen > 0; }));
+  CHECK(counts.thawed == 0);
+  std::filesystem::rename(attempts, world.dir.path() / "other");
+  std::filesystem::rename(world.dir.path() / "away", attempts);
+  CHECK(test::wait_until([&] { return counts.thawed > 0; }));
+}
+
 TEST_CASE("a newer claim fences the older attempt") {
   World world;
   const auto claim = world.claim("a", 0, ::getpid());

@@ -14,6 +14,10 @@ TEST_CASE("output paths are expanded as sbatch does") {
   CHECK(expand_output_path("out/%u%%", names) == "/home/ada/out/ada%");
   CHECK(expand_output_path("%q-%", names) == "/home/ada/%q-%");
   CHECK(expand_output_path("../log", names) == "/home/log");
+  CHECK(expand_output_path("%A-%a", names) == "/home/ada/4711-%a"); // of no array
+  const OutputNames task{"29", "sim", "ada", "n1", "/home/ada", "24", "7"};
+  CHECK(expand_output_path("slurm-%A_%a.out", task) == "/home/ada/slurm-24_7.out");
+  CHECK(expand_output_path("%3a.%j", task) == "/home/ada/007.29");
 }
 
 TEST_CASE("the context is read from arguments and environment") {

@@ -94,21 +94,62 @@ TEST_CASE("the loop guard stops a job that breaks at once, three times in a row"
   broken.end_reason = EndReason::interrupted;
   broken.program_time = seconds{2};
   std::vector<EarlierAttempt> attempts{broken, broken};
-  CHECK_FALSE(loop_guard(attempts));
+  attempts[1].id = AttemptId{2};
+  CHECK_FALSE(loop_guard(attempts, 0));
   attempts.push_back(broken);
+  attempts[2].id = AttemptId{3};
   attempts.back().end_detail = "the program was killed";
-  CHECK(loop_guard(attempts).value_or("").find("interrupted (the program was killed)") !=
+  CHECK(loop_guard(attempts, 0).value_or("").find("interrupted (the program was killed)") !=
         std::string::npos);
+  SUBCASE("not if a person has put it right since and wants it restarted") {
+    CHECK_FALSE(loop_guard(attempts, 3));
+    CHECK_FALSE(loop_guard(attempts, 1));
+  }
   SUBCASE("not if one of them got further") {
     attempts[1].sealed_any = true;
-    CHECK_FALSE(loop_guard(attempts));
+    CHECK_FALSE(loop_guard(attempts, 0));
   }
   SUBCASE("not if one of them ran for long") {
     attempts[2].program_time = minutes{20};
-    CHECK_FALSE(loop_guard(attempts));
+    CHECK_FALSE(loop_guard(attempts, 0));
   }
   SUBCASE("not if it was the cluster's doing") {
     attempts[1].end_reason = EndReason::preempted;
-    CHECK_FALSE(loop_guard(attempts));
+    CHECK_FALSE(loop_guard(attempts, 0));
   }
+  SUBCASE("not if a person has restarted it since") {
+    CHECK_FALSE(loop_guard(attempts, 1));
+    CHECK(broke_in_a_row(attempts, 1) == 2);
+  }
+  SUBCASE("launches and restarts that fail count as well") {
+    attempts[0].end_reason = EndReason::launch_failed;
+    attempts[2].end_reason = EndReason::restart_failed;
+    CHECK(loop_guard(attempts, 0));
+  }
+}
+
+TEST_CASE("what broke at once is tried again later each time") {
+  const TimePoint end{hours{100}};
+  EarlierAttempt broken = ran(1);
+  broken.end_reason = EndReason::interrupted;
+  broken.last_event_at = end;
+  std::vector<EarlierAttempt> attempts{broken};
+  CHECK(next_try(attempts, 0, seconds{5}, end + seconds{1}) == end + seconds{5});
+  CHECK_FALSE(next_try(attempts, 0, seconds{5}, end + seconds{5})); // it has waited long enough
+  CHECK_FALSE(next_try(attempts, 0, Duration{0}, end));
+  CHECK_FALSE(next_try(attempts, 1, seconds{5}, end));
+  attempts.push_back(broken);
+  attempts[1].id = AttemptId{2};
+  CHECK(next_try(attempts, 0, seconds{5}, end) == end + seconds{20});
+  // That host's clock is ahead by an hour: no longer than it is to be.
+  CHECK(next_try(attempts, 0, seconds{5}, end - hours{1}) == end - hours{1} + seconds{20});
+  attempts[1].sealed_any = true;
+  CHECK_FALSE(next_try(attempts, 0, seconds{5}, end));
+}
+
+TEST_CASE("the time budget counts what was lost as well") {
+  std::vector<EarlierAttempt> attempts{ran(1), ran(2, 1)};
+  attempts[0].program_time = hours{3};
+  attempts[1].program_time = hours{2};
+  CHECK(total_run(attempts) == hours{5});
 }

@@ -104,6 +104,14 @@ TEST_CASE("what one job cannot be is refused before sbatch is asked") {
   }
 }
 
+TEST_CASE("mails are for the job: sbatch is asked for none") {
+  const std::string all = line(submission({"--mail-type=END,FAIL", "--mail-user=ada", "-c2"}));
+  CHECK(all.find("-c2 --mail-type=NONE ") != std::string::npos);
+  CHECK(all.find("FAIL") == std::string::npos);
+  CHECK(all.find("ada") == std::string::npos);
+  CHECK(line(submission()).find("mail") == std::string::npos);
+}
+
 TEST_CASE("an early warning longer than sbatch takes is shortened") {
   Submission wish = submission();
   wish.warn_before = hours{48};
@@ -147,9 +155,11 @@ TEST_CASE("queries do not see what would change their output") {
                                              {"SLURM_TIME_FORMAT", "relative"},
                                              {"SCANCEL_FULL", "1"},
                                              {"PATH", "/bin"}});
-  CHECK(env ==
-        Environment{
-            {"PATH", "/bin"}, {"SLURM_CONF", "/conf"}, {"SLURM_TIME_FORMAT", "%s"}, {"TZ", "UTC"}});
+  CHECK(env == Environment{{"PATH", "/bin"},
+                           {"SLURM_BITSTR_LEN", "0"},
+                           {"SLURM_CONF", "/conf"},
+                           {"SLURM_TIME_FORMAT", "%s"},
+                           {"TZ", "UTC"}});
 }
 
 TEST_CASE("one squeue for all jobs, the user's own or the named ones") {

@@ -39,8 +39,22 @@ std::string record(std::vector<std::string> fields) {
 }
 
 std::vector<std::string> running(const std::string& id, const std::string& name) {
-  return {
-      id, "RUNNING", "None", "0", "1", "2", "3", "10:00", "n1", "N/A", "0", "p", "1", name, "c"};
+  return {id,
+          "RUNNING",
+          "None",
+          "0",
+          "1",
+          "2",
+          "3",
+          "10:00",
+          "n1",
+          "N/A",
+          "0",
+          "p",
+          "1",
+          name,
+          "c",
+          "(null)"};
 }
 
 } // namespace
@@ -240,6 +254,9 @@ TEST_CASE("sbatch's id") {
 }
 
 TEST_CASE("times and limits in all their forms") {
+  CHECK_FALSE(parse_time("2020226022620200220")); // found by fuzzing
+  CHECK_FALSE(parse_limit("99999999999999-00:00:00"));
+  CHECK_FALSE(parse_limit("99999999999999999:00:00"));
   CHECK(parse_time("1795246691") == at(1795246691));
   CHECK(parse_time("2026-11-21T07:38:11") == at(1795246691));
   for (const char* nothing : {"N/A", "NONE", "Unknown", "None", "", "0", "(null)"}) {

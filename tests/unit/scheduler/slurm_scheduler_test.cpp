@@ -81,8 +81,10 @@ TEST_CASE("slurm adapter: submit, find by the token, environment") {
   const auto calls = slurm.calls();
   REQUIRE(calls.size() == 2);
   CHECK(calls[0]["env"] == Json{{"SLURM_CONF", "/conf"}});
-  CHECK(calls[1]["env"] ==
-        Json{{"SLURM_CONF", "/conf"}, {"SLURM_TIME_FORMAT", "%s"}, {"TZ", "UTC"}});
+  CHECK(calls[1]["env"] == Json{{"SLURM_BITSTR_LEN", "0"},
+                                {"SLURM_CONF", "/conf"},
+                                {"SLURM_TIME_FORMAT", "%s"},
+                                {"TZ", "UTC"}});
 }
 
 TEST_CASE("slurm adapter: sbatch that times out may have submitted") {

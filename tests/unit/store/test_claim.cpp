@@ -57,11 +57,13 @@ TEST_CASE("claim: a revoked token claims no more") {
 TEST_CASE("claim: tokens are safe as file names or refused") {
   const TempDir dir;
   const JobFolder job = new_job(dir.path());
-  for (const char* token : {"", "../x", "a/b", ".", "a b", "a\n"}) {
+  for (const char* token :
+       {"", "../x", "a/b", ".", "a b", "a\n", "a.", ".7", "a.b", "a..7", "a.7.7"}) {
     CHECK(code_of(job.claim(sample_claim(token))) == "invalid_token");
     CHECK(code_of(job.revoke(SubmissionToken{token})) == "invalid_token");
     CHECK(code_of(job.prepare_submission(SubmissionToken{token}, "x")) == "invalid_token");
   }
+  need(job.claim(sample_claim("00ff.7"))); // of an array's task
 }
 
 TEST_CASE("claim: under contention each number has one winner and none is left out") {

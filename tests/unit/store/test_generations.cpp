@@ -316,6 +316,12 @@ TEST_CASE("saved files: numbered copies, put back with content and mode") {
     CHECK(manifest.saved[0].stored.form == StoredForm::zstd);
   }
   const std::string state = packable(50'000, 9);
+  struct stat before {};
+  REQUIRE(::stat(job.user_file.c_str(), &before) == 0);
+  need(job.generations.restore_files(manifest, false));
+  struct stat after {};
+  REQUIRE(::stat(job.user_file.c_str(), &after) == 0);
+  CHECK_MESSAGE(after.st_ino == before.st_ino, "what is there already stays the same file");
   put(job.user_file, "overwritten since");
   std::filesystem::remove_all(script.parent_path() / "run.sh");
   need(job.generations.restore_files(manifest, false));
@@ -339,6 +345,7 @@ TEST_CASE("saved files: nothing is replaced when one of them is corrupt") {
   const Manifest manifest = need(job.generations.seal(job.draft));
   put(job.folder.path() / manifest.saved[1].stored.path, "s3cond");
   put(job.user_file, "newer");
+  put(second, "newer, too");
   CHECK(code_of(job.generations.restore_files(manifest, true)) == "generation_corrupt");
   CHECK(slurp(job.user_file) == "newer");
   std::size_t files = 0;

@@ -40,6 +40,18 @@ TEST_CASE("store: jobs are made once and found again") {
   CHECK(need(root.list_jobs()) == std::vector{JobId{11}});
 }
 
+TEST_CASE("store: a job keeps its batch script, byte for byte") {
+  const TempDir dir;
+  const auto root = need(Store::open(dir.path()));
+  const std::string text = "#!/bin/sh\n# \xff\necho hello\n";
+  const auto job = need(root.create_job(sample_spec(JobId{1}), Policy{}, text));
+  CHECK(slurp(job.script()) == text);
+  CHECK(mode_of(job.script()) == 0500);
+  CHECK_FALSE(there(need(root.create_job(sample_spec(JobId{2}), Policy{})).script()));
+  need(root.remove_job(JobId{1}));
+  CHECK_FALSE(there(job.path()));
+}
+
 TEST_CASE("store: nobody else reads what is in it, whatever the umask") {
   const TempDir dir;
   const mode_t before = ::umask(0);

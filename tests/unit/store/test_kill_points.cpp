@@ -245,10 +245,11 @@ TEST_CASE("killed while making a job: whole or not there, and the next id is fre
   const auto points = walk(
       setup,
       [](const Store& store) {
-        return store.create_job(sample_spec(JobId{1}), Policy{}).has_value();
+        return store.create_job(sample_spec(JobId{1}), Policy{}, "#!/bin/sh\n").has_value();
       },
       [](const Store& store, const std::string&) {
         if (store.has_job(JobId{1})) {
+          CHECK(slurp(store.job(JobId{1}).script()) == "#!/bin/sh\n");
           CHECK(need(store.job(JobId{1}).read_spec()) == sample_spec(JobId{1}));
           CHECK(need(store.job(JobId{1}).read_policy()) == Policy{});
           need(store.job(JobId{1}).claim(sample_claim("a")));

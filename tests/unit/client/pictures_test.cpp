@@ -1,0 +1,243 @@
+#include "client/format.hpp"
+#include "client/job_tables.hpp"
+#include "client/overview_text.hpp"
+#include "client/progress.hpp"
+#include "client/reasons.hpp"
+#include "client/screen.hpp"
+#include "client/timeline.hpp"
+#include "core/base/strings.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace ckpt;
+using namespace ckpt::client;
+
+namespace {
+
+const TimePoint kStart{seconds{1'800'000'000}};
+const TimePoint kNow = kStart + minutes{100};
+
+api::AttemptView attempt(std::int64_t n, Duration from, std::optional<Duration> to) {
+  api::AttemptView view;
+  view.n = AttemptId{n};
+  view.node = "n" + std::to_string(n);
+  view.submitted_at = kStart + from;
+  view.started_at = kStart + from + minutes{10};
+  view.state = to ? AttemptState::ended : AttemptState::running;
+  if (to) {
+    view.ended_at = kStart + *to;
+    view.end_reason = EndReason::node_fail;
+    view.reason = "node n1 died";
+  }
+  return view;
+}
+
+api::GenerationView sealed(std::int64_t id, std::int64_t by, Duration at) {
+  api::GenerationView view;
+  view.id = GenerationId{id};
+  view.attempt = AttemptId{by};
+  view.state = GenerationState::sealed;
+  view.frozen_at = view.sealed_at = kStart + at;
+  return view;
+}
+
+JobDetails two_attempts() {
+  JobDetails details;
+  details.job.id = JobId{7};
+  details.job.state = JobState::running;
+  details.job.attempts_count = 2;
+  details.attempts = {attempt(1, minutes{0}, minutes{50}), attempt(2, minutes{50}, std::nullopt)};
+  details.generations = {sealed(1, 1, minutes{30}), sealed(2, 2, minutes{80})};
+  details.job.current_attempt = details.attempts.back();
+  details.job.latest_generation = details.generations.back();
+  return details;
+}
+
+} // namespace
+
+TEST_CASE("a timeline: waiting, running, checkpoints, lost work; within its width") {
+  const std::string text = timeline(two_attempts(), kNow, 80);
+  const auto lines = split_lines(text);
+  REQUIRE(lines.size() == 4);
+  for (const std::string& line : lines) {
+    CHECK(display_width(line) <= 80);
+  }
+  const std::string first = lines[1].substr(14);
+  const std::string second = lines[2].substr(14);
+  CHECK(lines[1].starts_with("1 n1"));
+  CHECK(first.front() == '.');
+  CHECK(first.find('o') == 19); // 30 of 100 minutes on 66 columns
+  CHECK(first.find("oxx") != std::string::npos);
+  CHECK(first.find("x=") == std::string::npos);
+  CHECK(second.find('x') == std::string::npos);
+  CHECK(second.starts_with(std::string(32, ' ')));
+  CHECK(second.find('o') == 52);
+  CHECK(second.back() == '=');
+}
+
+TEST_CASE("a requeued attempt waits from the end of the one before") {
+  JobDetails details = two_attempts();
+  details.attempts[1].submitted_at = kStart;
+  CHECK(timeline(details, kNow, 80) == timeline(two_attempts(), kNow, 80));
+}
+
+TEST_CASE("a timeline of what has not begun, in no room, or of very many attempts") {
+  JobDetails details = two_attempts();
+  CHECK(timeline(details, kNow, 20).empty());
+  details.attempts = {api::AttemptView{}};
+  CHECK(timeline(details, kNow, 80).empty());
+  details.attempts.clear();
+  for (int i = 0; i < 40; ++i) {
+    details.attempts.push_back(attempt(i + 1, minutes{i * 2}, minutes{i * 2 + 2}));
+  }
+  const std::string text = timeline(details, kNow, 80);
+  CHECK(split_lines(text).size() == 14);
+  CHECK(text.find("28 older not shown") != std::string::npos);
+}
+
+TEST_CASE("why: what it waits for, and what to type") {
+  JobDetails details = two_attempts();
+  CHECK(why(details, kNow).find("j-7 runs on n2") == 0);
+  CHECK(why(details, kNow).find("Its newest checkpoint is g2 (20m ago)") != std::string::npos);
+
+  details.job.state = JobState::queued;
+  details.job.current_attempt->state = AttemptState::pending;
+  details.job.current_attempt->reason = "Priority";
+  details.job.current_attempt->scheduler_job_id = SchedulerJobId{"4711"};
+  const std::string waits = why(details, kNow);
+  CHECK(waits.find("in the queue as Slurm job 4711: others are before it") != std::string::npos);
+  CHECK(waits.find("attempt (1 on n1) ended by node_fail: node n1 died.") != std::string::npos);
+
+  details.job.state = JobState::parked;
+  details.job.reason = "3 attempts in a row made no progress";
+  CHECK(why(details, kNow).find("parked: 3 attempts") != std::string::npos);
+  CHECK(why(details, kNow).find("`ckpt restart j-7`") != std::string::npos);
+  details.attempts.back().ended_at = kNow;
+  details.attempts.back().reason = details.job.reason;
+  CHECK(why(details, kNow).find("attempt (") == std::string::npos); // said already
+
+  details.job.state = JobState::failed;
+  details.job.exit_code = 2;
+  details.job.stdout_path = "/home/u/slurm-1.out";
+  details.job.reason = "exit status 2";
+  CHECK(why(details, kNow).starts_with("j-7 failed (exit status 2). What the program said"));
+  CHECK(why(details, kNow).find("g2: `ckpt restart j-7` goes on from there") != std::string::npos);
+  details.job.latest_generation.reset();
+  CHECK(why(details, kNow).find("It has no checkpoint: `ckpt restart j-7` begins anew.") !=
+        std::string::npos);
+  details.job.warnings = {{"dependent_waits", "Slurm job 9 (post) waits for it", "`x`", {}},
+                          {"gpu", "something else", "", {}}};
+  CHECK(why(details, kNow).find("Slurm job 9 (post) waits for it: `x`.") != std::string::npos);
+  CHECK(why(details, kNow).find("something else") == std::string::npos);
+  details.job.warnings.clear();
+  CHECK(why(details, kNow).find("exit status 2") != std::string::npos);
+  CHECK(why(details, kNow).find("/home/u/slurm-1.out") != std::string::npos);
+  details.job.attempts_count = 0;
+  CHECK(why(details, kNow).find("restart") == std::string::npos);
+  details.job.state = JobState::queued;
+  details.job.reason.clear();
+  details.attempts.clear();
+  details.job.current_attempt.reset();
+  CHECK(why(details, kNow).find("j-7 waits: it was submitted only now") == 0);
+}
+
+TEST_CASE("reasons that a table has no room for stand below it, whole") {
+  JobDetails details = two_attempts();
+  for (api::GenerationView& one : details.generations) {
+    one.reason = "the job has completed, and keeps none after success";
+  }
+  details.generations.front().pinned = true;
+  const std::string narrow = generations_text(details.generations, kNow, 80);
+  CHECK(narrow.find("…") == std::string::npos);
+  CHECK(narrow.find("g1, g2: the job has completed, and keeps none after success\n") !=
+        std::string::npos);
+  CHECK(narrow.find("* pinned") != std::string::npos);
+  const std::string wide = generations_text(details.generations, kNow, 160);
+  CHECK(wide.find("REASON") != std::string::npos);
+  CHECK(wide.find("g1, g2:") == std::string::npos);
+  details.attempts.front().reason = "node n1 died, and the controller gave the allocation up";
+  const std::string attempts = attempts_text(details.attempts, kNow, 80);
+  CHECK(attempts.find("attempt 1: node n1 died, and") != std::string::npos);
+  for (const std::string& text : {narrow, attempts}) {
+    for (const std::string& line : split_lines(text)) {
+      CHECK(display_width(line) <= 80);
+    }
+  }
+}
+
+TEST_CASE("in 80 columns a list of jobs has room for the reason, not for the restarts") {
+  api::JobView job = two_attempts().job;
+  job.name = "simulation";
+  job.state = JobState::parked;
+  job.reason = "stopped by the user";
+  const std::string narrow = jobs_text({job}, kNow, 80);
+  CHECK(narrow.find("stopped by the user") != std::string::npos);
+  CHECK(narrow.find("RESTARTS") == std::string::npos);
+  CHECK(jobs_text({job}, kNow, 120).find("RESTARTS") != std::string::npos);
+  job.reason = "waiting for the scheduler's next scheduling cycle";
+  const std::string below = jobs_text({job, job}, kNow, 80);
+  CHECK(below.find("\nj-7, j-7: " + job.reason + "\n") != std::string::npos);
+  CHECK(below.find("RESTARTS") != std::string::npos);
+  for (const std::string& line : split_lines(below + jobs_text(std::vector(30, job), kNow, 80))) {
+    CHECK(display_width(line) <= 80);
+  }
+  job.reason.clear();
+  CHECK(jobs_text({job}, kNow, 80).find("RESTARTS") != std::string::npos);
+}
+
+TEST_CASE("nodes: why one is not used stands below the table, whole") {
+  api::NodeView node{"n1", "drained", "replacing a fan, back on Monday morning, says the operator"};
+  node.partitions = {"debug"};
+  node.refusals_count = 2;
+  node.last_refusal = "the CPU lacks avx512f";
+  const std::string text = nodes_text({node}, kNow, 80);
+  CHECK(text.find("\nn1: replacing a fan") != std::string::npos);
+  CHECK(text.find("2 restarts") != std::string::npos);
+  for (const std::string& line : split_lines(text)) {
+    CHECK(display_width(line) <= 80);
+  }
+}
+
+TEST_CASE("processes: what cannot be seen from here is no number") {
+  api::ProcessView runner{4711, 0, "ckpt-runner", "runner", "unknown", "n1", {}, {}};
+  const std::string text = processes_table({runner}).str(80);
+  CHECK(text.find("4711     -  n1    runner  -") != std::string::npos);
+  CHECK(text.find("unknown") == std::string::npos);
+}
+
+TEST_CASE("progress: bytes, rate, time left; nothing that is not known") {
+  CHECK(progress_text({"verifying", 0, 1'000'000}, Duration{0}) == "0 B of 1.0 MB");
+  CHECK(progress_text({"verifying", 500'000'000, 2'000'000'000}, seconds{5}) ==
+        "500 MB of 2.0 GB, 100 MB/s, 16s left");
+  CHECK(progress_text({"writing", 500'000'000, std::nullopt}, seconds{5}) == "500 MB, 100 MB/s");
+  CHECK(progress_text({"verifying", 2'000'000, 2'000'000}, seconds{2}) ==
+        "2.0 MB of 2.0 MB, 1.0 MB/s");
+}
+
+TEST_CASE("a frame is cut to its rows, and leaves nothing of an older one") {
+  const std::string shown = frame("a\nb\nc\n", 2);
+  CHECK(shown == "\033[Ha\033[K\r\n…\033[K\033[J");
+  CHECK(frame("a\n", 5) == "\033[Ha\033[K\033[J");
+}
+
+TEST_CASE("numbers for people") {
+  api::StatsView stats;
+  stats.jobs = {{"running", 2}, {"parked", 0}};
+  stats.checkpoints = {{Trigger::interval, "sealed", 10}, {Trigger::manual, "failed", 1}};
+  stats.blocked = {10, seconds{20}, seconds{5}};
+  stats.raw_bytes = 1'000'000;
+  stats.stored_bytes = 250'000;
+  stats.accounting = {hours{10}, minutes{6}, hours{9}, seconds{20}, hours{1}};
+  std::string text;
+  for (const auto& [label, line] : stats_lines(stats)) {
+    text += label + ": " + line + "\n";
+  }
+  CHECK(text.find("jobs: 2 running\n") != std::string::npos);
+  CHECK(text.find("checkpoints: 10 sealed (10 interval), 1 failed\n") != std::string::npos);
+  CHECK(text.find("lost: 6m (1.0 %)") != std::string::npos);
+  CHECK(text.find("stored: 250 kB (1.0 MB uncompressed)") != std::string::npos);
+  CHECK(pruned_text({}, false).find("Nothing to remove") == 0);
+  const std::string pruned =
+      pruned_text({{JobId{7}, GenerationId{1}, 300'000, "beyond keep 2"}}, true);
+  CHECK(pruned == "j-7 g1: 300 kB, beyond keep 2\n300 kB would be freed\n");
+}

@@ -1,0 +1,277 @@
+#include "core/store/generations.hpp"
+#include "tests/unit/daemon/harness.hpp"
+
+#include <nlohmann/json.hpp>
+
+using namespace ckpt;
+using namespace ckpt::daemon;
+using namespace ckpt::daemon::test;
+
+namespace {
+
+/// The orders that an attempt was given, in order.
+std::vector<store::OrderKind> orders(World& world, JobId job, AttemptId n) {
+  std::vector<store::OrderKind> kinds;
+  for (std::int64_t number = 1;; ++number) {
+    const auto order = world.folder(job).attempt(n).read_order(number);
+    if (!order || !*order) {
+      return kinds;
+    }
+    kinds.push_back((*order)->kind);
+  }
+}
+
+std::string code_of(const Status& status) {
+  return status ? "" : status.error().code;
+}
+
+/// A job whose program has run to its end; the daemon has let it go.
+JobId finished(World& world) {
+  const JobId job = world.submit("done");
+  world.pass();
+  ScriptedRunner runner = world.begin(job, world.newest_allocation());
+  world.seal(job, runner, Trigger::interval);
+  runner.end(EndReason::completed, 0);
+  world.scheduler.exit(world.newest_allocation(), 0);
+  world.pass(minutes{3});
+  REQUIRE(world.state(job) == JobState::completed);
+  return job;
+}
+
+} // namespace
+
+TEST_CASE("a policy changes while the job runs: durable, counted, and told to the runner once") {
+  World world;
+  const JobId job = world.submit();
+  world.pass();
+  ScriptedRunner runner = world.begin(job, world.newest_allocation());
+  REQUIRE(world.commands->change_policy(job, {R"({"every_seconds": 120, "keep": 5})"}));
+  CHECK(world.view(job).policy.keep == 5);
+  CHECK(world.view(job).policy.revision == 2);
+  CHECK(world.folder(job).read_policy()->keep == 5);
+  world.pass(seconds{30});
+  CHECK(orders(world, job, runner.n) == std::vector{store::OrderKind::reload_policy});
+  REQUIRE(world.commands->change_policy(job, {R"({"keep": 5})"})); // the same again is no change
+  CHECK(world.view(job).policy.revision == 2);
+
+  // A new daemon does not know whether the runner was told: once more does no harm.
+  world.start_daemon();
+  world.pass(seconds{30});
+  CHECK(world.view(job).policy.keep == 5);
+  CHECK(orders(world, job, runner.n).size() == 2);
+
+  CHECK(code_of(world.commands->change_policy(job, {R"({"keep": 0})"})) != "");
+  CHECK(code_of(world.commands->change_policy(job, {R"({"revision": 7})"})) != "");
+  CHECK(code_of(world.commands->change_policy(job, {R"({"kepe": 7})"})) != "");
+  CHECK(code_of(world.commands->change_policy(JobId{99}, {"{}"})) == "no_such_job");
+}
+
+TEST_CASE("a held job that waits does not start, and starts when it is released") {
+  World world;
+  world.scheduler.start_by_itself = false;
+  const JobId job = world.submit();
+  world.pass(seconds{10});
+  REQUIRE(world.commands->hold(job, true, {"k1"}));
+  REQUIRE(world.commands->hold(job, true, {"k1"})); // repeated: nothing more
+  world.pass(seconds{30});
+  const SchedulerJobId allocation = world.newest_allocation();
+  CHECK(world.scheduler.jobs.at(allocation).held);
+  CHECK(world.scheduler.calls("hold") == 1);
+  CHECK(world.state(job) == JobState::queued);
+  CHECK(world.view(job).reason.starts_with("held by the user"));
+
+  world.start_daemon(); // it is not forgotten
+  world.pass(seconds{30});
+  CHECK(world.scheduler.jobs.at(allocation).held);
+
+  REQUIRE(world.commands->hold(job, false, {}));
+  world.pass(seconds{30});
+  CHECK_FALSE(world.scheduler.jobs.at(allocation).held);
+  CHECK(world.scheduler.calls("release") == 1);
+
+  // A hold from outside after that is somebody else's, and stays.
+  REQUIRE(world.scheduler.hold(allocation));
+  world.pass(seconds{60});
+  CHECK(world.scheduler.jobs.at(allocation).held);
+}
+
+TEST_CASE("a hold while it runs lets it run, and no further attempt is started") {
+  World world;
+  const JobId job = world.submit();
+  world.pass();
+  ScriptedRunner runner = world.begin(job, world.newest_allocation());
+  world.seal(job, runner, Trigger::interval);
+  REQUIRE(world.commands->hold(job, true, {}));
+  world.pass(seconds{30});
+  CHECK(world.state(job) == JobState::running);
+  runner.end(EndReason::walltime);
+  world.scheduler.exit(world.newest_allocation(), 1);
+  world.pass(minutes{5});
+  CHECK(world.state(job) == JobState::queued);
+  CHECK(world.view(job).reason.starts_with("held by the user"));
+  CHECK(world.view(job).attempts_count == 1);
+  REQUIRE(world.commands->hold(job, false, {}));
+  world.pass(minutes{1});
+  CHECK_FALSE(world.view(job).current_attempt->state == AttemptState::ended);
+}
+
+TEST_CASE("a hold that was taken back while the job ran leaves a later one from outside alone") {
+  World world;
+  const JobId job = world.submit();
+  world.pass();
+  ScriptedRunner runner = world.begin(job, world.newest_allocation());
+  world.seal(job, runner, Trigger::interval);
+  REQUIRE(world.commands->hold(job, true, {}));
+  REQUIRE(world.commands->hold(job, false, {}));
+  world.pass(seconds{30});
+  runner.end(EndReason::requeued);
+  world.scheduler.preempt(world.newest_allocation(), Duration{0});
+  world.scheduler.gone(world.newest_allocation());
+  REQUIRE(world.scheduler.hold(world.newest_allocation()));
+  world.pass(minutes{2});
+  CHECK(world.scheduler.jobs.at(world.newest_allocation()).held);
+  CHECK(world.scheduler.calls("release") == 0);
+}
+
+TEST_CASE("a requeue is an order to the runner, once for a key") {
+  World world;
+  const JobId job = world.submit();
+  CHECK(code_of(world.commands->requeue(job, {})) == "not_running");
+  world.pass();
+  ScriptedRunner runner = world.begin(job, world.newest_allocation());
+  REQUIRE(world.commands->requeue(job, {"once"}));
+  REQUIRE(world.commands->requeue(job, {"once"}));
+  CHECK(orders(world, job, runner.n) == std::vector{store::OrderKind::requeue});
+}
+
+TEST_CASE("a pinned generation stays whatever the retention says, until it is unpinned") {
+  World world;
+  const JobId job = world.submit();
+  world.pass();
+  ScriptedRunner runner = world.begin(job, world.newest_allocation());
+  std::vector<GenerationId> sealed;
+  for (int i = 0; i < 4; ++i) {
+    sealed.push_back(world.seal(job, runner, Trigger::interval));
+  }
+  world.pass();
+  REQUIRE(world.commands->pin(job, sealed.front(), true));
+  CHECK(world.commands->generation(job, sealed.front())->pinned);
+  runner.end(EndReason::stopped);
+  world.scheduler.exit(world.newest_allocation(), 0);
+  world.pass(minutes{5});
+  CHECK(world.commands->generation(job, sealed[0])->state == GenerationState::sealed);
+  CHECK(world.commands->generation(job, sealed[1])->state == GenerationState::pruned);
+  CHECK(code_of(world.commands->pin(job, sealed[1], true)) == "generation_not_sealed");
+
+  const auto on_disk = [&] { return *store::Generations(world.folder(job).path()).list(); };
+  CHECK(code_of(world.commands->remove_generation(job, sealed[0], on_disk())) ==
+        "generation_pinned");
+  REQUIRE(world.commands->pin(job, sealed[0], false));
+  CHECK(code_of(world.commands->remove_generation(job, sealed[3], on_disk())) ==
+        "generation_needed");
+  REQUIRE(world.commands->remove_generation(job, sealed[2], on_disk()));
+  world.pass(seconds{5});
+  CHECK(world.commands->generation(job, sealed[2])->reason == "removed by the user");
+  CHECK(world.commands->generation(job, sealed[3])->state == GenerationState::sealed);
+}
+
+TEST_CASE("nothing is removed by hand while a runner may be at work") {
+  World world;
+  const JobId job = world.submit();
+  world.pass();
+  ScriptedRunner runner = world.begin(job, world.newest_allocation());
+  const GenerationId first = world.seal(job, runner, Trigger::interval);
+  world.seal(job, runner, Trigger::interval);
+  world.seal(job, runner, Trigger::interval);
+  world.pass();
+  const auto on_disk = *store::Generations(world.folder(job).path()).list();
+  CHECK(code_of(world.commands->remove_generation(job, first, on_disk)) == "job_running");
+  CHECK(world.commands->prunable(job, on_disk)->empty());
+  CHECK(code_of(world.commands->may_be_removed(job)) == "job_running");
+}
+
+TEST_CASE("a job that is over is removed with its folder, and its id is not used again") {
+  World world;
+  const JobId job = finished(world);
+  REQUIRE(world.commands->may_be_removed(job));
+  CHECK(code_of(world.commands->restart(job, {})) == "no_such_job"); // while its folder goes
+  const Path folder = world.folder(job).path();
+  REQUIRE(remove_file(folder / "spec.json")); // as one that died over it has left it
+  REQUIRE(world.commands->store().bury_job(job));
+  CHECK(std::filesystem::is_empty(folder));
+  REQUIRE(world.commands->forget(job, true));
+  CHECK(world.commands->view(job).error().code == "no_such_job");
+  world.start_daemon(true); // also not by what the store holds
+  CHECK(world.commands->view(job).error().code == "no_such_job");
+  CHECK(world.submit("next") != job);
+}
+
+TEST_CASE(
+    "a job that has just ended is removed once the scheduler has seen the end of its runner") {
+  World world;
+  const JobId job = world.submit("short");
+  world.pass();
+  ScriptedRunner runner = world.begin(job, world.newest_allocation());
+  runner.end(EndReason::completed, 0);
+  world.pass(seconds{2});
+  REQUIRE(world.state(job) == JobState::completed);
+  CHECK(code_of(world.commands->may_be_removed(job)) == "job_busy");
+  world.scheduler.exit(world.newest_allocation(), 0);
+  world.pass(seconds{10});
+  CHECK(code_of(world.commands->may_be_removed(job)) == "");
+}
+
+TEST_CASE("numbers of everything: jobs, checkpoints, time lost and saved") {
+  World world;
+  const JobId job = world.submit();
+  world.pass();
+  ScriptedRunner first = world.begin(job, world.newest_allocation());
+  world.pass(seconds{100});
+  const GenerationId good = world.seal(job, first, Trigger::interval);
+  world.pass(seconds{20});
+  first.end(EndReason::walltime);
+  world.scheduler.exit(world.newest_allocation(), 1);
+  world.pass(minutes{2});
+  const auto stats = world.commands->stats();
+  REQUIRE(stats);
+  CHECK(stats->jobs.at("completed") == 0);
+  REQUIRE(stats->checkpoints.size() == 1);
+  CHECK(stats->checkpoints[0].trigger == Trigger::interval);
+  CHECK(stats->checkpoints[0].outcome == "sealed");
+  CHECK(stats->checkpoints[0].count == 1);
+  CHECK(stats->blocked.sum == milliseconds{20});
+  CHECK(stats->accounting.lost >= seconds{19});
+  CHECK(stats->accounting.lost <= seconds{25});
+  CHECK(stats->accounting.saved == Duration{0}); // it has not gone on yet
+  CHECK(good == GenerationId{1});
+  const auto input = world.commands->metrics_input();
+  REQUIRE(input);
+  CHECK(input->blocked_seconds.count() == 1);
+}
+
+TEST_CASE("nodes: what the scheduler says, and what ours have seen") {
+  World world;
+  world.scheduler.known_nodes = {{"n1", "mixed", "", {"main"}},
+                                 {"n2", "drained", "bad disk", {"main"}}};
+  const JobId job = world.submit();
+  world.pass();
+  ScriptedRunner runner = world.begin(job, world.newest_allocation());
+  world.commands->ask_for_nodes();
+  CHECK(world.commands->nodes_are_fresh());
+  const auto nodes = world.commands->nodes();
+  REQUIRE(nodes);
+  bool found = false;
+  for (const api::NodeView& node : *nodes) {
+    if (!node.jobs.empty()) {
+      found = true;
+      CHECK(node.jobs == std::vector{job.str()});
+      CHECK(node.attempts_count == 1);
+    }
+    if (node.name == "n2") {
+      CHECK(node.reason == "bad disk");
+    }
+  }
+  CHECK(found);
+  world.commands->ask_for_nodes();
+  CHECK(world.scheduler.calls("nodes") == 1); // not for every look
+}
