@@ -16,6 +16,17 @@ target_compile_options(
             $<$<BOOL:${CKPT_WERROR}>:-Werror>)
 target_compile_definitions(ckpt_options INTERFACE CKPT_VERSION="${PROJECT_VERSION}")
 
+# What a sanitizer finds in whatever program goes to one folder, where ordinary users can write (tests run programs as such);
+# scripts/test makes it and looks there.
+if(CMAKE_CXX_FLAGS MATCHES "-fsanitize=(address|thread)")
+  string(MD5 place ${CMAKE_BINARY_DIR})
+  set(place /tmp/ckptd-sanitizer-${place})
+  file(WRITE ${CMAKE_BINARY_DIR}/sanitizer-reports ${place})
+  set(reports ${CMAKE_BINARY_DIR}/sanitizer_reports.cpp)
+  configure_file(${CMAKE_SOURCE_DIR}/tests/support/sanitizer_reports.cpp.in ${reports} @ONLY)
+  target_sources(ckpt_options INTERFACE $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:${reports}>)
+endif()
+
 # ckpt_library(core_store DEPS core_base core_domain LIBS Threads::Threads)
 # One static library for each box of ARCHITECTURE.md. Sources: every .cpp below the folder that is not main.cpp.
 function(ckpt_library name)

@@ -4,6 +4,7 @@ import argparse
 import datetime
 import os
 import pathlib
+import shlex
 import shutil
 import subprocess
 import sys
@@ -30,11 +31,31 @@ STEPS = 600
 LIMIT_MINUTES = 1
 PATIENCE_SECONDS = 900
 
-# A demonstration is watched; the defaults spare a shared controller.
+# A demonstration is watched; the defaults spare a shared controller. One that is kept stays until it is removed.
 CONFIG = '''
 [poll]
 pending = "2s"
 running = "10s"
+'''
+CONFIG_KEPT = CONFIG + '''
+[daemon]
+idle_exit = "0s"
+'''
+
+# Left with --keep: how to look at it as the person whose jobs these are, and how to get rid of it.
+SHELL = '''#!/bin/sh
+# As the demonstration's user: a shell, or the command behind this name.
+cd {work} || exit 1
+[ $# -gt 0 ] || set -- bash --norc
+exec {as_user} env -i {variables} TERM="${{TERM:-dumb}}" "$@"
+'''
+REMOVE = '''#!/bin/sh
+# Ends the demonstration's daemon and cluster, and removes its user and this folder.
+{folder}/shell ckpt cancel --all 2>/dev/null
+{folder}/shell ckpt daemon stop
+{python} {support}/slurm_cluster.py stop {folder}/cluster
+{remove_user}
+rm -rf {folder}
 '''
 
 started = time.monotonic()
@@ -59,6 +80,20 @@ def clock(text):
 
 def size(count):
     return f"{count / 1e6:.1f} MB" if count else "-"
+
+
+def leave(folder, site):
+    """Writes `shell` and `remove` into the folder that is kept."""
+    quoted = " ".join(shlex.quote(f"{name}={value}") for name, value in site.env.items() if name != "NO_COLOR")
+    as_user = f"setpriv --reuid={site.account.pw_uid} --regid={site.account.pw_gid} --clear-groups" if site.made_user else ""
+    scripts = {
+        "shell": SHELL.format(work=shlex.quote(str(site.work)), as_user=as_user, variables=quoted),
+        "remove": REMOVE.format(folder=shlex.quote(str(folder)), python=sys.executable, support=shlex.quote(str(ROOT / "tests/support")),
+                                remove_user=f"userdel {site.user}" if site.made_user else ":"),
+    }
+    for name, text in scripts.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
 
 
 def table(title, rows):
@@ -162,15 +197,19 @@ def main():
     try:
         cluster.start()
         say("Slurm is up: 2 nodes, munge, slurmctld and slurmd on loopback")
-        site = Site(ROOT / options.bin, cluster=cluster, folder=folder / "person", config=CONFIG)
+        site = Site(ROOT / options.bin, cluster=cluster, folder=folder / "person", config=CONFIG_KEPT if options.keep else CONFIG)
         demonstration = Demonstration(site, cluster)
         job = demonstration.run()
         held = demonstration.summary(job)
-        print("API: " + site.ckpt("daemon", "status", check=False).stdout.strip())
+        address = site.json("dashboard")["url"]
+        if options.keep:
+            print(f"dashboard: {address}")
+        else:
+            print(f"dashboard: it was at {address.split('#')[0]} and ends now; `scripts/quickstart --keep` leaves it running")
     finally:
         if options.keep and site:
-            print(f"\nkept: {folder}\n  su {site.user}, then SLURM_CONF={cluster.env()['SLURM_CONF']} "
-                  f"CKPTD_STATE_DIR={site.state} {site.bin}/ckpt ls --all")
+            leave(folder, site)
+            print(f"kept, until you type {folder}/remove\n  {folder}/shell ckpt ls --all      or any other command, as the user whose job it is")
         else:
             if site:
                 site.close()
