@@ -241,7 +241,10 @@ AllocationFacts Reconciler::allocation_facts(LiveJob& job) {
   facts.answered_at = sightings_.asked_at;
   std::optional<SchedulerJobId> id = open->scheduler_job_id;
   const auto found = id ? sightings_.by_id.find(*id) : sightings_.by_id.end();
-  if (found != sightings_.by_id.end() && is_ours(found->second, open->token)) {
+  const AttemptRow* newest = job.model.newest_attempt();
+  const bool began = newest != nullptr && newest->token == open->token;
+  if (found != sightings_.by_id.end() && is_ours(found->second, open->token) &&
+      !(found->second.left_array && began)) {
     facts.sight = Sight::present;
     facts.allocation = found->second;
     if (const auto leaving = sightings_.leaving_nodes.find(found->second.node);

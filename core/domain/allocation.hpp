@@ -69,6 +69,9 @@ struct Allocation {
   std::optional<int> exit_code;
   std::optional<int> signal;
   std::optional<bool> requeue_allowed;
+  /// Nothing is known of it but that others of its array are shown and it is not (cancelled): a task
+  /// that has never begun was cancelled then, and one that has is over and forgotten.
+  bool left_array = false;
 };
 
 /// Over: no process of it runs any more, and none will under this restart count.

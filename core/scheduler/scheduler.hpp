@@ -71,7 +71,7 @@ public:
   virtual Result<std::vector<Allocation>> snapshot() = 0;
 
   /// Allocations that a snapshot no longer holds, from accounting (sacct) or by single look-ups.
-  /// What nobody knows is simply missing in the answer.
+  /// What nobody knows is simply missing in the answer; of tasks see Allocation::left_array.
   virtual Result<std::vector<Allocation>> look_up(const std::vector<SchedulerJobId>& ids) = 0;
 
   /// Nodes (as Allocation::node names them) that are being taken away while jobs may still run on

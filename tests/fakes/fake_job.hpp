@@ -101,4 +101,56 @@ inline bool has_room(const FakeJob& job, const std::map<SchedulerJobId, FakeJob>
   return running < *job.submission.tasks->at_once;
 }
 
+/// A task that waits among others in its array, as one record.
+inline bool never_begun(const FakeJob& job) {
+  return job.submission.tasks && task_of_id(job.allocation.id) &&
+         job.allocation.restart_count == 0 && job.allocation.state == AllocationState::pending;
+}
+
+/// Such a task is cancelled: as Slurm was measured, no record of it is kept, and of the last one
+/// that of the array.
+inline void leave_array(std::map<SchedulerJobId, FakeJob>& jobs, SchedulerJobId id) {
+  FakeJob last = jobs.at(id);
+  jobs.erase(id);
+  const auto array = task_of_id(id)->array;
+  const bool others = std::any_of(jobs.begin(), jobs.end(), [&](const auto& entry) {
+    const auto task = task_of_id(entry.first);
+    return task && task->array == array && never_begun(entry.second);
+  });
+  if (!others) {
+    last.allocation.id = array;
+    last.allocation.state = AllocationState::cancelled;
+    spell(last.allocation);
+    jobs[array] = last;
+  }
+}
+
+/// What is known of those; `old`: by accounting.
+inline std::vector<Allocation> known_of(const std::vector<SchedulerJobId>& ids,
+                                        const std::map<SchedulerJobId, FakeJob>& jobs,
+                                        const std::map<SchedulerJobId, Allocation>& old) {
+  std::vector<Allocation> found;
+  for (const SchedulerJobId& id : ids) {
+    const auto task = task_of_id(id);
+    const auto sibling = std::find_if(jobs.begin(), jobs.end(), [&](const auto& entry) {
+      const auto other = task_of_id(entry.first);
+      return task && (other ? other->array : entry.first) == task->array;
+    });
+    if (const auto job = jobs.find(id); job != jobs.end()) {
+      found.push_back(job->second.allocation);
+    } else if (const auto ended = old.find(id); ended != old.end()) {
+      found.push_back(ended->second);
+    } else if (sibling != jobs.end()) {
+      Allocation gone;
+      gone.id = id;
+      gone.state = AllocationState::cancelled;
+      gone.raw_state = "CANCELLED before it began";
+      gone.comment = sibling->second.allocation.comment;
+      gone.left_array = true;
+      found.push_back(gone);
+    }
+  }
+  return found;
+}
+
 } // namespace ckpt::test

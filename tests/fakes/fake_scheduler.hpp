@@ -153,15 +153,7 @@ public:
     if (auto asked = ask("look_up"); !asked) {
       return tl::unexpected<Error>(asked.error());
     }
-    std::vector<Allocation> found;
-    for (const SchedulerJobId& id : ids) {
-      if (const auto job = jobs.find(id); job != jobs.end()) {
-        found.push_back(job->second.allocation);
-      } else if (const auto old = old_.find(id); old != old_.end()) {
-        found.push_back(old->second);
-      }
-    }
-    return found;
+    return known_of(ids, jobs, old_);
   }
   Result<std::map<std::string, std::string>>
   leaving_nodes(const std::vector<std::string>& asked) override {
@@ -195,8 +187,10 @@ public:
         return Status{};
       }
       Job& job = found->second;
-      if (job.allocation.state == AllocationState::pending ||
-          job.allocation.state == AllocationState::held) {
+      if (never_begun(job)) {
+        leave_array(jobs, id);
+      } else if (job.allocation.state == AllocationState::pending ||
+                 job.allocation.state == AllocationState::held) {
         end(job, AllocationState::cancelled, "");
       } else {
         begin_end(job, AllocationState::cancelled, "", false);

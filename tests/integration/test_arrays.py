@@ -161,6 +161,23 @@ def test_one_is_cancelled_or_restarted_without_the_others(site):
     wait_until(lambda: not is_running(site), 60, "nothing of it runs")
 
 
+def test_tasks_that_are_cancelled_outside_before_they_begin(site):
+    """Slurm keeps no record of them: nothing may take them for lost and submit them again."""
+    site.program("told.sh", TOLD)
+    made = json.loads(site.ckpt("submit", "--json", "-J", "early", "--array", "1-3%1", *APP, "--", "./told.sh").stdout)
+    number = made["items"][0]["current_attempt"]["scheduler_job_id"].split("_")[0]
+    site.wait_state("early_1", "running", 60)
+    site.run("scancel", f"{number}_3", check=True)
+    ended = site.wait_state("early_3", OVER, 90)
+    assert ended["state"] == "cancelled" and "before it began" in ended["reason"], site.evidence(ended["id"])
+    assert site.job("early_2")["state"] == "queued"
+    site.run("scancel", f"{number}_2", check=True)  # the last one that waits
+    assert site.wait_state("early_2", OVER, 90)["state"] == "cancelled"
+    assert site.job("early_1")["state"] == "running" and len(submissions(site, "early")) == 1
+    site.ckpt("cancel", "early_1")
+    wait_until(lambda: not is_running(site), 60, "nothing of it runs")
+
+
 @pytest.mark.parametrize("point", ["array.linked:3", "array.tasks", "array.accepted", "array.intended", "submit.asked", "submit.answered"])
 def test_the_daemon_dies_while_it_makes_an_array(site, point):
     name = re.sub("[^a-z]", "", point)

@@ -243,7 +243,7 @@ def test_what_slurm_refuses(tmp_path_factory):
         assert job["state"] == "failed" and "partition" in job["reason"].lower()
         assert site.run("squeue", "-h").stdout == ""
         refused(site, 2, "array", "submit", "--array", "3-1", "--", "/bin/true")
-        refused(site, 2, "export-file", "submit", "--sbatch-arg=--export-file=names", "--", "/bin/true")
+        refused(site, 6, "export-file is not supported", "submit", "--sbatch-arg=--export-file=names", "--", "/bin/true")
         # The environment: the user's of the submission, with today's allocation in it.
         site.program("env.sh", '#!/bin/sh\necho "$MINE|$SLURM_JOB_ID|$SLURM_RESTART_COUNT|$HOME"\n')
         site.ckpt("submit", "-J", "env", "-o", "env.out", "--engine", "app", "--ckpt-signal", "USR1", "--ckpt-files", "none*", "--",

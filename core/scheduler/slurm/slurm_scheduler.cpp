@@ -6,6 +6,7 @@
 #include "core/base/strings.hpp"
 #include "core/scheduler/slurm/commands.hpp"
 #include "core/scheduler/slurm/errors.hpp"
+#include "core/scheduler/slurm/looked_up.hpp"
 #include "core/scheduler/slurm/parse.hpp"
 
 #include <unistd.h>
@@ -165,7 +166,9 @@ Result<std::vector<Allocation>> SlurmScheduler::look_up(const std::vector<Schedu
   if (wanted.empty()) {
     return std::vector<Allocation>{};
   }
-  auto found = queue(wanted);
+  auto found = queue(with_arrays(wanted)).map([&](const std::vector<Allocation>& shown) {
+    return wanted_among(shown, wanted);
+  });
   if (!found || no_accounting_) {
     return found;
   }
@@ -180,21 +183,13 @@ Result<std::vector<Allocation>> SlurmScheduler::look_up(const std::vector<Schedu
     return found;
   }
   const auto remembered = accounting(wanted);
-  if (!remembered && found->empty()) {
+  const bool needed =
+      found->empty() ||
+      std::any_of(found->begin(), found->end(), [](const auto& one) { return one.left_array; });
+  if (!remembered && needed) {
     return remembered;
   }
-  for (const Allocation& allocation : remembered.value_or(std::vector<Allocation>{})) {
-    const auto shown = std::find_if(found->begin(), found->end(), [&](const Allocation& other) {
-      return other.id == allocation.id;
-    });
-    if (shown == found->end()) {
-      if (is_over(allocation.state)) {
-        found->push_back(allocation);
-      }
-    } else if (allocation.state == shown->state) {
-      shown->raw_state = allocation.raw_state; // "CANCELLED by 1000"
-    }
-  }
+  add_remembered(*found, remembered.value_or(std::vector<Allocation>{}));
   return found;
 }
 

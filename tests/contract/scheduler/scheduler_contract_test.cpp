@@ -354,7 +354,7 @@ TEST_CASE("an array is one submission of several allocations, each with its own 
   });
 }
 
-TEST_CASE("tasks that are cancelled before they begin are each seen to be") {
+TEST_CASE("tasks that are cancelled before they begin are each known to be, and no others") {
   on_each([](Bench& bench) {
     if (bench.scheduler().kind() == SchedulerKind::local) {
       return;
@@ -364,12 +364,27 @@ TEST_CASE("tasks that are cancelled before they begin are each seen to be") {
         {3, 4, 5, 9}, 1, {Path(wish.output_path).parent_path().string() + "/out ", ""}};
     const SchedulerJobId array = submit(bench, wish);
     wait_for(bench, task_token(wish.token, 3), runs);
-    for (const std::int64_t index : {3, 4, 5, 9}) {
+    const auto known = [&](std::int64_t index) {
+      const auto seen = bench.scheduler().look_up({task_id(array, index)});
+      REQUIRE(seen);
+      REQUIRE(seen->size() == 1);
+      CHECK(scheduler::token_of(seen->front()) == task_token(wish.token, index));
+      return seen->front();
+    };
+    REQUIRE(bench.scheduler().cancel(task_id(array, 4)));
+    CHECK(known(4).state == AllocationState::cancelled);
+    CHECK(known(4).left_array); // nothing of it is in the queue
+    CHECK_FALSE(known(5).left_array);
+    CHECK(known(5).state == AllocationState::pending);
+    for (const std::int64_t index : {9, 5, 3}) {
       REQUIRE(bench.scheduler().cancel(task_id(array, index)));
     }
+    wait_for(bench, task_token(wish.token, 3), over);
     for (const std::int64_t index : {3, 4, 5, 9}) {
-      CHECK(wait_for(bench, task_token(wish.token, index), over).state ==
-            AllocationState::cancelled);
+      CHECK(known(index).state == AllocationState::cancelled);
     }
+    CHECK(known(9).left_array);
+    CHECK_FALSE(known(3).left_array);
+    CHECK(bench.scheduler().look_up({task_id({"4000000"}, 1)})->empty()); // of another array
   });
 }

@@ -12,6 +12,8 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include <algorithm>
+
 using namespace ckpt;
 using namespace ckpt::client;
 
@@ -83,7 +85,7 @@ public:
     return outcome;
   }
   nlohmann::json json_of(std::vector<std::string> args, int status = 0) {
-    args.emplace_back("--json");
+    args.insert(std::find(args.begin(), args.end(), "--"), "--json");
     const Outcome1 outcome = ckpt(std::move(args));
     CHECK(outcome.status == status);
     const auto json = parse_json(outcome.out); // refuses a second value

@@ -97,6 +97,29 @@ TEST_CASE("the limit of tasks at once holds, and each goes its own way") {
   CHECK(world.scheduler.jobs.size() == 4);
 }
 
+TEST_CASE("a task of which nothing is shown was cancelled outside, unless it has begun") {
+  World world;
+  const auto jobs = submit_array(world, "1-3%2");
+  world.pass(seconds{3});
+  ScriptedRunner first = begin_task(world, jobs[0], {"101_1"});
+  ScriptedRunner second = begin_task(world, jobs[1], {"101_2"});
+  REQUIRE(world.scheduler.cancel({"101_3"}));
+  REQUIRE_FALSE(world.scheduler.jobs.contains({"101_3"}));
+  world.pass(minutes{2});
+  CHECK(world.state(jobs[2]) == JobState::cancelled);
+  CHECK(world.view(jobs[2]).reason.find("before it began") != std::string::npos);
+  // The controller forgets one that ran, and there is no accounting: it goes on by itself.
+  world.scheduler.accounting = false;
+  second.seal(GenerationId{1}, Trigger::before_walltime);
+  second.end(EndReason::walltime);
+  world.scheduler.forget({"101_2"});
+  world.pass(minutes{5});
+  CHECK(world.state(jobs[1]) == JobState::queued);
+  CHECK(world.scheduler.calls("submit") == 2);
+  CHECK(world.scheduler.jobs.contains({"102"}));
+  CHECK(world.state(jobs[0]) == JobState::running);
+}
+
 TEST_CASE("a task that is submitted again by itself leaves its array, and only it") {
   World world;
   const auto jobs = submit_array(world, "1-3");
