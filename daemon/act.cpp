@@ -72,6 +72,9 @@ void Reconciler::act(LiveJob& job, const Action& action) {
     job.surplus_cancelled[*action.allocation] = now();
     if (const auto* open = job.model.open_submission();
         open != nullptr && open->scheduler_job_id == action.allocation) {
+      if (!job.done.cancelled_at) {
+        give_cancel_order(job, action.reason);
+      }
       job.done.cancelled_at = now();
     }
     return ask_scheduler(job,

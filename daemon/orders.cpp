@@ -65,6 +65,17 @@ void Reconciler::give_stop_order(LiveJob& job) {
   }
 }
 
+/// A person's cancel, to a runner that lives: the scheduler's TERM alone does not say why it comes,
+/// and a checkpoint would be taken that nobody wants.
+void Reconciler::give_cancel_order(LiveJob& job, const std::string& reason) {
+  const AttemptRow* newest = job.model.newest_attempt();
+  const SubmissionRow* open = job.model.open_submission();
+  if (job.model.job.wish_cancel && newest != nullptr && newest->live() && open != nullptr &&
+      newest->token == open->token) {
+    (void)give_order(job, store::OrderKind::cancel, Trigger::manual, reason);
+  }
+}
+
 void Reconciler::give_drain_order(LiveJob& job, const Action& action) {
   if (job.model.newest_attempt() == nullptr) {
     return;

@@ -188,6 +188,7 @@ private:
   void give_stop_order(LiveJob& job);
   void tell_of_begin(LiveJob& job);
   void tell_policy(LiveJob& job); ///< to a runner that may not know the newest
+  void give_cancel_order(LiveJob& job, const std::string& reason);
   void give_drain_order(LiveJob& job, const Action& action);
   void ask_scheduler(LiveJob& job,
                      std::function<Status()> blocking,

@@ -46,7 +46,8 @@ Status check_engine(const JobSpec& spec, const Policy& policy, const engine::Eng
                 "give --ckpt-signal or --ckpt-command");
   }
   if (spec.scheduler == SchedulerKind::local && spec.modules.empty() && spec.setup.empty()) {
-    const auto choice = engine::choose_engine(spec.engine, program, config);
+    const auto choice = engine::choose_engine(
+        spec.engine, program, engine::EngineConfig::for_job(spec.env, config));
     if (!choice) {
       return tl::unexpected(choice.error());
     }

@@ -34,6 +34,7 @@ void Supervisor::on_term() {
   }
   term_seen_ = clock_.monotonic();
   journal({.kind = Kind::term_seen});
+  look_at_orders(); // that to cancel comes just before its TERM, and then nothing is to be saved
   ask_scheduler();
   if (phase_ == Phase::starting) {
     give_up_start_ = true;

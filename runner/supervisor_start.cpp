@@ -178,7 +178,8 @@ Result<std::unique_ptr<engine::Session>> Supervisor::try_start() {
 }
 
 Status Supervisor::choose_engine_for(const Manifest* manifest) {
-  const engine::EngineConfig config = engine::EngineConfig::from_environment(context_.env);
+  const engine::EngineConfig config = engine::EngineConfig::for_job(
+      spec_.env, engine::EngineConfig::from_environment(context_.env));
   const engine::ProgramInfo program =
       make_program(context_, spec_, policy_, claim_.attempt, tmpdir_, inside_);
   if (manifest != nullptr) {

@@ -38,24 +38,38 @@ void look_at_scheduler(const api::SchedulerView& scheduler, Findings& findings) 
   }
 }
 
-void look_at_engines(const std::vector<api::EngineView>& engines, Findings& findings) {
-  const bool any = std::any_of(
-      engines.begin(), engines.end(), [](const api::EngineView& one) { return one.usable; });
+/// The daemon's own, and what is on this shell's PATH: a job has the PATH of its submission.
+void look_at_engines(const Session& session,
+                     const std::vector<api::EngineView>& engines,
+                     Findings& findings) {
+  bool any = false; // that carries programs as they are
   for (const api::EngineView& one : engines) {
     const std::string name(word(one.engine));
+    const std::string tool = one.engine == EngineKind::dmtcp ? "dmtcp_launch" : name;
+    const Path here = one.engine == EngineKind::app ? Path() : find_program(tool, session.env());
     if (one.usable) {
       findings.push_back({Level::ok, "engine", "engine " + name + " " + one.version, ""});
+    } else if (!here.empty()) {
+      findings.push_back({Level::ok,
+                          "engine",
+                          "engine " + name + ": " + here.string() +
+                              ", which jobs find that you submit from this shell",
+                          ""});
     } else {
       findings.push_back(
           {Level::note, "engine_unusable", "engine " + name + ": " + one.detail, ""});
     }
+    any = any || (one.engine != EngineKind::app && (one.usable || !here.empty()));
   }
   if (!any) {
-    findings.push_back({Level::problem,
-                        "no_engine",
-                        "no engine can be used on this machine",
-                        "Install DMTCP (CKPT_DMTCP_ROOT names a build of your own) or CRIU "
-                        "(CKPT_CRIU), or use --engine app with a program that saves itself."});
+    findings.push_back(
+        {Level::problem,
+         "no_engine",
+         "there is neither DMTCP nor CRIU here, and only programs that save themselves "
+         "(--engine app) do without",
+         "Put one on PATH (`module load dmtcp`), or name it: CKPT_DMTCP_ROOT=/prefix, "
+         "CKPT_CRIU=/path/to/criu. Compute nodes may have one that this machine has "
+         "not: `srun ckpt trial -- PROGRAM` tells."});
   }
 }
 
@@ -99,7 +113,7 @@ std::optional<api::StatusView> look_at_daemon(Session& session, Findings& findin
          "Type `ckpt daemon restart`; jobs go on meanwhile."});
   }
   look_at_scheduler(status->scheduler, findings);
-  look_at_engines(status->engines, findings);
+  look_at_engines(session, status->engines, findings);
   findings.push_back(store_finding(status->store, status->scheduler.kind));
   for (const api::DegradedView& reason : status->degraded) {
     findings.push_back({Level::problem, reason.code, reason.message, reason.advice});

@@ -3,6 +3,8 @@
 #include "core/engine/dmtcp/dmtcp_engine.hpp"
 #include "core/engine/engine.hpp"
 
+#include <cstdlib>
+
 namespace ckpt::engine {
 namespace {
 
@@ -40,6 +42,21 @@ EngineConfig EngineConfig::from_environment(const std::map<std::string, std::str
   config.dmtcp_root = value_of(env, "CKPT_DMTCP_ROOT");
   config.criu = value_of(env, "CKPT_CRIU");
   return config;
+}
+
+EngineConfig EngineConfig::for_job(const std::map<std::string, std::string>& job,
+                                   const EngineConfig& otherwise) {
+  EngineConfig config = otherwise;
+  const EngineConfig own = from_environment(job);
+  config.dmtcp_root = own.dmtcp_root.empty() ? config.dmtcp_root : own.dmtcp_root;
+  config.criu = own.criu.empty() ? config.criu : own.criu;
+  config.path = value_of(job, "PATH") + ":" + otherwise.folders();
+  return config;
+}
+
+std::string EngineConfig::folders() const {
+  const char* own = std::getenv("PATH");
+  return !path.empty() ? path : own != nullptr ? own : "";
 }
 
 std::unique_ptr<Engine> make_engine(EngineKind kind, const EngineConfig& config) {

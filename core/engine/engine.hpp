@@ -21,11 +21,18 @@ namespace ckpt::engine {
 
 /// Where the engines are, from configuration or environment (CKPT_DMTCP_ROOT, CKPT_CRIU, PATH).
 struct EngineConfig {
-  std::string dmtcp_root; ///< a prefix with bin/dmtcp_launch; empty: PATH
-  std::string criu;       ///< the executable; empty: PATH
+  std::string dmtcp_root; ///< a prefix with bin/dmtcp_launch; empty: on the path
+  std::string criu;       ///< the executable; empty: on the path
+  std::string path;       ///< folders parted by colons; empty: PATH of this process
   std::string
       runner; ///< the ckpt-runner executable, for its --stub and --ns-init; empty: /proc/self/exe
   static EngineConfig from_environment(const std::map<std::string, std::string>& env);
+  /// For a job: what its own environment names or has on PATH (`module load dmtcp` before the
+  /// submission) comes before what is in `otherwise`.
+  static EngineConfig for_job(const std::map<std::string, std::string>& job,
+                              const EngineConfig& otherwise);
+  /// `path`, or this process's.
+  std::string folders() const;
 };
 
 /// The program as seen before it starts.
@@ -48,7 +55,7 @@ struct LaunchRequest {
   ProgramInfo program;
   Path work_dir; ///< the attempt's own folder: port file, logs, coordinator.json; exists, empty of
                  ///< engine files
-  Path images_dir;         ///< where this attempt's images go; exists, empty
+  Path images_dir; ///< where this attempt's images go; exists, empty
   /// A folder for what has to be found under the same name as long as any image is of use, on every
   /// node: a library that dmtcp loads into each process. Made if need be; empty: it does without.
   Path lasting_dir;

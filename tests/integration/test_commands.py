@@ -97,6 +97,8 @@ def test_cancel_leaves_nothing_behind(place):
     assert site.json("coordinators")["items"] == []
     kept = site.json("gens", job)["items"]
     assert {g["state"] for g in kept} == {"sealed"} and "manual" in [g["trigger"] for g in kept], "generations are kept"
+    assert "signal" not in [g["trigger"] for g in kept], "no checkpoint for one that is thrown away"
+    assert site.job(job)["attempts"][-1]["end_reason"] == "cancelled", site.evidence(job)
     assert site.ckpt("cancel", job).returncode == 0, "safe to repeat"
     assert site.ckpt("wait", job, check=False).returncode != 0
 

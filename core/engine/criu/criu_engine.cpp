@@ -27,12 +27,11 @@ std::string own_executable() {
   return std::filesystem::read_symlink("/proc/self/exe", error).string();
 }
 
-std::string find_criu(const std::string& configured) {
-  if (!configured.empty()) {
-    return ::access(configured.c_str(), X_OK) == 0 ? configured : std::string{};
+std::string find_criu(const EngineConfig& config) {
+  if (!config.criu.empty()) {
+    return ::access(config.criu.c_str(), X_OK) == 0 ? config.criu : std::string{};
   }
-  const char* path = std::getenv("PATH");
-  std::vector<std::string> folders = split(path != nullptr ? path : "", ':');
+  std::vector<std::string> folders = split(config.folders(), ':');
   folders.insert(folders.end(), {"/usr/local/sbin", "/usr/sbin"}); // not in a user's PATH
   for (const std::string& folder : folders) {
     const std::string candidate = folder + "/criu";
@@ -71,7 +70,7 @@ std::vector<std::string> replaced_outputs(const DumpNotes& notes, const LaunchRe
 class CriuEngine final : public Engine {
 public:
   explicit CriuEngine(const EngineConfig& config)
-      : configured_(config.criu), criu_(find_criu(config.criu)),
+      : configured_(config.criu), criu_(find_criu(config)),
         runner_(config.runner.empty() ? own_executable() : config.runner) {}
 
   EngineKind kind() const override { return EngineKind::criu; }

@@ -147,8 +147,7 @@ private:
 
   const Result<Install>& install() {
     if (!install_) {
-      const char* path = std::getenv("PATH");
-      install_ = dmtcp::find_install(config_.dmtcp_root, path == nullptr ? "" : path);
+      install_ = dmtcp::find_install(config_.dmtcp_root, config_.folders());
     }
     return *install_;
   }

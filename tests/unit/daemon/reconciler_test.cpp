@@ -254,6 +254,14 @@ TEST_CASE("cancel ends what waits and what runs, and leaves nothing") {
   world.pass(minutes{1});
   CHECK(world.state(job) == JobState::cancelled);
   CHECK(is_over(world.scheduler.job(world.newest_allocation()).allocation.state));
+  if (runs) { // before the TERM, and once
+    const auto attempt = world.folder(job).attempt(AttemptId{1});
+    const auto order = attempt.read_order(1);
+    REQUIRE(order);
+    REQUIRE(*order);
+    CHECK((*order)->kind == store::OrderKind::cancel);
+    CHECK_FALSE(*attempt.read_order(2));
+  }
 }
 
 TEST_CASE("cancel asked for while it is being stopped: it does not end up parked") {

@@ -65,3 +65,14 @@ TEST_CASE("choose: the places of the engines come from the environment") {
   CHECK(config.criu == "/c");
   CHECK(EngineConfig::from_environment({}).dmtcp_root.empty());
 }
+
+TEST_CASE("choose: what a job was submitted with comes before what the daemon has") {
+  EngineConfig daemons;
+  daemons.dmtcp_root = "/d";
+  daemons.path = "/site/bin";
+  const auto plain = EngineConfig::for_job({{"PATH", "/modules/dmtcp/bin:/bin"}}, daemons);
+  CHECK(plain.dmtcp_root == "/d");
+  CHECK(plain.folders() == "/modules/dmtcp/bin:/bin:/site/bin");
+  CHECK(EngineConfig::for_job({{"CKPT_DMTCP_ROOT", "/own"}}, daemons).dmtcp_root == "/own");
+  CHECK(EngineConfig::for_job({{"CKPT_CRIU", "/own/criu"}}, daemons).criu == "/own/criu");
+}
