@@ -171,9 +171,9 @@ Result<Opened> open_all(const DaemonOptions& options, bool silent_owner) {
   config.env = client_environment(options.env);
   opened.scheduler = scheduler::make_scheduler(config);
   opened.scheduler_version = opened.scheduler->version();
-  opened.engine = {options.config.text("engine.dmtcp.root"),
-                   options.config.text("engine.criu.path"),
-                   runner->string()};
+  opened.engine.dmtcp_root = options.config.text("engine.dmtcp.root");
+  opened.engine.criu = options.config.text("engine.criu.path");
+  opened.engine.runner = runner->string();
   opened.engines = look_at_engines(opened.engine);
   opened.verify.every = options.config.duration("verify.every");
   opened.verify.bytes_per_second =
