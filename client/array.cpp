@@ -65,8 +65,8 @@ std::string text_of_submitted(const api::ArrayView& array) {
     text += " … " + array.items.back().id.str();
   }
   text += number.empty() ? " (Slurm gives them a number in a moment)"
-                         : " (Slurm job " + number + ", a task is " + number + "_INDEX)";
-  return text + "; `ckpt ls " + tag + "` shows them, `ckpt cancel " + tag + "` ends all";
+                         : " (Slurm job " + number + ", tasks " + number + "_INDEX)";
+  return text + "\n  `ckpt ls " + tag + "` shows them\n  `ckpt cancel " + tag + "` ends all";
 }
 
 } // namespace ckpt::client

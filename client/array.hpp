@@ -19,7 +19,7 @@ int wait_for_end(Session& session, const api::ArrayView& array);
 /// "24"; empty while it has none.
 std::string number_of(const api::ArrayView& array);
 
-/// "200 tasks are j-7 … j-206": one line for people, without a full stop.
+/// "200 tasks submitted as j-7 … j-206", and what shows and ends them: lines for people.
 std::string text_of_submitted(const api::ArrayView& array);
 
 } // namespace ckpt::client

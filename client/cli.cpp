@@ -104,17 +104,50 @@ void set_apart(const Verb::Impl& verb, std::vector<std::string>& args) {
   }
 }
 
-/// The verb's option nearest to that word, or empty.
+/// The verb's option nearest to that word, or the only one that begins with that letter, or empty.
 std::string meant_option(const Verb::Impl& verb, const std::string& word) {
-  if (!word.starts_with("--")) {
-    return {};
-  }
+  const bool letter = !word.starts_with("--");
   std::vector<std::string> known;
   for (const CLI::Option* option : verb.app->get_options()) {
-    known.insert(known.end(), option->get_lnames().begin(), option->get_lnames().end());
+    for (const std::string& name : option->get_lnames()) {
+      if (!letter || name.front() == word[1]) {
+        known.push_back(name);
+      }
+    }
   }
-  const std::string near = nearest(word.substr(2), known);
+  const std::string near = !letter             ? nearest(word.substr(2), known)
+                           : known.size() == 1 ? known.front()
+                                               : "";
   return near.empty() ? near : "--" + near;
+}
+
+/// What other programs call what we have.
+constexpr std::array kOtherWords{
+    std::pair{"list", "`ckpt ls`"},
+    std::pair{"jobs", "`ckpt ls`"},
+    std::pair{"squeue", "`ckpt ls`"},
+    std::pair{"status", "`ckpt ls`, or `ckpt show JOB`"},
+    std::pair{"info", "`ckpt show JOB`"},
+    std::pair{"kill", "`ckpt cancel`"},
+    std::pair{"scancel", "`ckpt cancel`"},
+    std::pair{"delete", "`ckpt rm`"},
+    std::pair{"remove", "`ckpt rm`"},
+    std::pair{"resume", "`ckpt restart`"},
+    std::pair{"continue", "`ckpt restart`"},
+    std::pair{"rollback", "`ckpt restart JOB --generation gN`"},
+};
+
+Error no_such_verb(const std::string& word, const std::vector<std::string>& names) {
+  const auto other = std::find_if(
+      kOtherWords.begin(), kOtherWords.end(), [&](const auto& one) { return word == one.first; });
+  const std::string near = nearest(word, names);
+  return {ErrorClass::usage,
+          Outcome::permanent,
+          "usage",
+          "'" + word + "' is no command of ckpt",
+          other != kOtherWords.end() ? "Did you mean " + std::string(other->second) + "?"
+          : near.empty()             ? "Type `ckpt --help` for the list."
+                                     : "Did you mean `ckpt " + near + "`?"};
 }
 
 constexpr std::array kStatuses{
@@ -142,9 +175,11 @@ Cli::Cli() : impl_(std::make_unique<Impl>()) {
   for (const StatusMeaning& one : kStatuses) {
     statuses += (one.status == 0 ? " " : ", ") + std::to_string(one.status) + " " + one.meaning;
   }
-  impl_->app.footer("JOB is an id (j-7), a name, a Slurm job id, or `last`.\n"
-                    "Durations: 90s 30m 24h 24:00:00 1-12.\n" +
-                    statuses + ".");
+  impl_->app.footer(
+      "JOB is an id (j-7), a name, a Slurm job id, or `last`.\n"
+      "Durations: 90s 30m 24h 24:00:00 1-12.\n" +
+      statuses +
+      ".\n`run` and `wait` end with the program's own status, and 85 when it was parked.");
 }
 Cli::~Cli() = default;
 
@@ -167,6 +202,10 @@ std::string Cli::help() const {
 }
 
 Result<Cli::Parsed> Cli::parse(std::vector<std::string> args) {
+  if (!args.empty() && args.front() == "help") { // `ckpt help show`, as other programs have it
+    args.erase(args.begin());
+    args.emplace_back("--help");
+  }
   for (const auto& verb : impl_->verbs) {
     if (verb->bare_program && !args.empty() && args.front() == verb->app->get_name()) {
       set_apart(*verb, args);
@@ -186,10 +225,7 @@ Result<Cli::Parsed> Cli::parse(std::vector<std::string> args) {
   if (const std::vector<std::string> names = names_of(impl_->verbs);
       args.front().front() != '-' &&
       std::find(names.begin(), names.end(), args.front()) == names.end()) {
-    const std::string near = nearest(args.front(), names);
-    return usage("'" + args.front() + "' is no command of ckpt",
-                 near.empty() ? "Type `ckpt --help` for the list."
-                              : "Did you mean `ckpt " + near + "`?");
+    return tl::unexpected(no_such_verb(args.front(), names));
   }
   std::reverse(args.begin(), args.end()); // as the library wants it
   try {

@@ -1,5 +1,6 @@
 #include "client/completion.hpp"
 
+#include "client/selection.hpp"
 #include "client/session.hpp"
 #include "core/base/strings.hpp"
 
@@ -77,9 +78,28 @@ void add_matching(const std::vector<std::string>& candidates,
   }
 }
 
+/// The words behind a verb, the last one left out, that are neither an option nor the value of one.
+std::vector<std::string> positional(const VerbDescription& verb,
+                                    const std::vector<std::string>& words) {
+  std::vector<std::string> found;
+  for (std::size_t at = 0; at + 1 < words.size(); ++at) {
+    const VerbDescription::Option* option = find_option(verb, words[at]);
+    if (option != nullptr && !option->value.empty()) {
+      ++at;
+    } else if (!words[at].starts_with("-")) {
+      found.push_back(words[at]);
+    }
+  }
+  return found;
+}
+
 /// The values of an option that are words: "auto|dmtcp|criu".
 void add_values(const VerbDescription::Option& option, const std::string& begin, Completion& out) {
-  if (option.value.find('|') != std::string::npos) {
+  if (option.value == "STATE") {
+    for (const JobState state : Words<JobState>::kAll) {
+      add_matching({std::string(word(state))}, begin, out);
+    }
+  } else if (option.value.find('|') != std::string::npos) {
     std::vector<std::string> values = split(option.value, '|');
     std::erase_if(values, [](const std::string& value) { return value == "D" || value == "N"; });
     add_matching(values, begin, out);
@@ -103,6 +123,7 @@ void complete_verb(const VerbDescription& verb,
                    const std::vector<std::string>& words,
                    Completion& out) {
   const std::string& last = words.back();
+  const std::vector<std::string> named = positional(verb, words);
   if (std::find(words.begin(), words.end() - 1, "--") != words.end() - 1) {
     out.files = true; // the program and its arguments
     return;
@@ -110,6 +131,7 @@ void complete_verb(const VerbDescription& verb,
   if (words.size() > 1) {
     const VerbDescription::Option* before = find_option(verb, words[words.size() - 2]);
     if (before != nullptr && !before->value.empty()) {
+      out.generations_of = before->value == "gN" && !named.empty() ? named.front() : "";
       return add_values(*before, last, out);
     }
   }
@@ -127,7 +149,17 @@ void complete_verb(const VerbDescription& verb,
   if (last.starts_with("-")) {
     return add_options(verb, last, out);
   }
+  const std::string what =
+      named.size() < verb.arguments.size() ? verb.arguments[named.size()].first : "";
+  if (what == "SHELL") {
+    return add_matching({"bash", "zsh", "fish"}, last, out);
+  }
+  if (what.starts_with("GENERATION") && !named.empty()) {
+    out.generations_of = named.front();
+    return;
+  }
   out.jobs = takes_jobs(verb);
+  out.over = verb.name == "rm";
   out.files = verb.takes_program || (!verb.arguments.empty() && !out.jobs);
 }
 
@@ -137,7 +169,7 @@ Completion complete(const std::vector<VerbDescription>& verbs,
                     const std::vector<std::string>& words) {
   Completion out;
   const std::vector<VerbDescription>* known = &verbs;
-  std::size_t at = 0;
+  std::size_t at = !words.empty() && words.front() == "help" ? 1 : 0;
   while (at + 1 < words.size()) {
     const VerbDescription* verb = find_verb(*known, words[at]);
     if (verb == nullptr) {
@@ -162,26 +194,51 @@ std::string completion_script(const std::string& shell) {
   return shell == "bash" ? kBash : shell == "zsh" ? kZsh : shell == "fish" ? kFish : "";
 }
 
+namespace {
+
+void add_jobs(Session& session, bool over, const std::string& begin, std::set<std::string>& out) {
+  const auto daemon = session.running_daemon();
+  api::JobFilter filter;
+  filter.limit = 1000;
+  filter.states = over ? kOver : std::vector<JobState>{};
+  const auto jobs = daemon ? (*daemon)->list_jobs(filter)
+                           : Result<api::Page<api::JobView>>(tl::unexpected(daemon.error()));
+  for (const api::JobView& job : jobs ? jobs->items : std::vector<api::JobView>{}) {
+    for (const std::string& name : {job.id.str(), job.name}) {
+      if (!name.empty() && name.starts_with(begin) && name.find('\n') == std::string::npos) {
+        out.insert(name);
+      }
+    }
+  }
+  if (std::string("last").starts_with(begin)) {
+    out.insert("last");
+  }
+}
+
+void add_generations(Session& session,
+                     const std::string& job,
+                     const std::string& begin,
+                     std::set<std::string>& out) {
+  const auto daemon = session.running_daemon();
+  const auto found = daemon ? (*daemon)->generations(job) : tl::unexpected(daemon.error());
+  for (const api::GenerationView& one : found ? *found : std::vector<api::GenerationView>{}) {
+    if (one.state == GenerationState::sealed && one.id.str().starts_with(begin)) {
+      out.insert(one.id.str());
+    }
+  }
+}
+
+} // namespace
+
 int complete_for_shell(const Cli& cli, Session& session, const std::vector<std::string>& words) {
   const Completion found = complete(cli.describe(), words);
   std::set<std::string> candidates(found.words.begin(), found.words.end());
   const std::string begin = words.empty() ? "" : words.back();
   if (found.jobs) {
-    const auto daemon = session.running_daemon();
-    api::JobFilter filter;
-    filter.limit = 1000;
-    const auto jobs = daemon ? (*daemon)->list_jobs(filter)
-                             : Result<api::Page<api::JobView>>(tl::unexpected(daemon.error()));
-    for (const api::JobView& job : jobs ? jobs->items : std::vector<api::JobView>{}) {
-      for (const std::string& name : {job.id.str(), job.name}) {
-        if (!name.empty() && name.starts_with(begin) && name.find('\n') == std::string::npos) {
-          candidates.insert(name);
-        }
-      }
-    }
-    if (std::string("last").starts_with(begin)) {
-      candidates.insert("last");
-    }
+    add_jobs(session, found.over, begin, candidates);
+  }
+  if (!found.generations_of.empty()) {
+    add_generations(session, found.generations_of, begin, candidates);
   }
   for (const std::string& candidate : candidates) {
     (void)std::fprintf(session.raw_out(), "%s\n", candidate.c_str());

@@ -12,6 +12,8 @@ namespace ckpt::client {
 struct Completion {
   std::vector<std::string> words; ///< candidates that begin with what stands there
   bool jobs = false;              ///< ids and names of jobs may stand there too
+  bool over = false;              ///< only of those that are over
+  std::string generations_of;     ///< a job, and its generations may stand there; or empty
   bool files = false;             ///< and files
 };
 

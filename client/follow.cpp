@@ -124,12 +124,12 @@ int wait_for_end(Session& session, const api::JobView& job) {
   return ended ? result_of(*ended).exit_status : session.fail(ended.error());
 }
 
-Status copy_output(Session& session,
-                   const std::string& selector,
-                   api::OutputRequest request,
-                   bool follow,
-                   std::FILE* out,
-                   const std::function<Status()>& each_turn) {
+Result<std::uint64_t> copy_output(Session& session,
+                                  const std::string& selector,
+                                  api::OutputRequest request,
+                                  bool follow,
+                                  std::FILE* out,
+                                  const std::function<Status()>& each_turn) {
   Duration pause = kShortestPause;
   for (;;) {
     const auto chunk =
@@ -148,11 +148,11 @@ Status copy_output(Session& session,
     }
     const bool at_end = request.offset >= chunk->size;
     if (at_end && (chunk->complete || !follow)) {
-      return {};
+      return request.offset;
     }
     if (each_turn) {
-      if (auto fine = each_turn(); !fine) {
-        return fine;
+      if (const Status fine = each_turn(); !fine) {
+        return tl::unexpected(fine.error());
       }
     }
     if (at_end) {

@@ -84,6 +84,26 @@ std::size_t harmless_character(const std::string& text, std::size_t at) {
   return turns || none ? 0 : length;
 }
 
+/// Words, but for commands in backquotes that fit a line: people paste those.
+std::vector<std::string> unbroken(const std::string& text, std::size_t widest) {
+  const auto is_open = [](const std::string& part) {
+    return std::count(part.begin(), part.end(), '`') % 2 != 0;
+  };
+  const std::vector<std::string> words = split(text, ' ');
+  std::vector<std::string> parts;
+  for (std::size_t at = 0; at < words.size(); ++at) {
+    std::string command = words[at];
+    std::size_t end = at;
+    while (is_open(command) && end + 1 < words.size() && display_width(command) <= widest) {
+      command += " " + words[++end];
+    }
+    const bool whole = end > at && !is_open(command) && display_width(command) <= widest;
+    parts.push_back(whole ? command : words[at]);
+    at = whole ? end : at;
+  }
+  return parts;
+}
+
 } // namespace
 
 std::string printable(const std::string& text, bool keep_colours) {
@@ -131,7 +151,7 @@ std::string wrapped(const std::string& text, std::size_t width, std::size_t inde
   std::string out;
   std::size_t column = 0;
   bool first = true;
-  for (const std::string& one : split(text, ' ')) {
+  for (const std::string& one : unbroken(text, width - std::min(width, indent))) {
     const std::size_t length = display_width(one);
     if (!first && column + 1 + length > width) {
       out += "\n" + std::string(indent, ' ');

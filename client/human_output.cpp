@@ -160,7 +160,7 @@ public:
     print(verified_text(generations));
   }
   void policy_changed(const api::JobView& job) override {
-    print(job.id.str() + ": " + policy_text(job.policy) + "\n");
+    print(wrapped(job.id.str() + ": " + policy_text(job.policy), width_, 2) + "\n");
   }
   void pruned(const std::vector<api::PrunedView>& pruned, bool dry_run) override {
     for (const std::string& one : split_lines(pruned_text(pruned, dry_run))) {

@@ -190,7 +190,7 @@ void add_spec_options(Verb& verb, SpecOptions& options) {
 }
 
 void add_own_spec_options(Verb& verb, SpecOptions& options) {
-  verb.text("--engine", options.engine, "auto|dmtcp|mana|criu|app", "What checkpoints it (auto)")
+  verb.text("--engine", options.engine, "auto|dmtcp|criu|app", "What checkpoints it (auto)")
       .texts("--env", options.env, "K=V", "Set in its environment")
       .texts("--module", options.modules, "NAME", "Load before it starts")
       .text("--setup", options.setup, "CMD", "Shell command before it starts")
@@ -247,7 +247,13 @@ Result<api::SubmitRequest> make_submit_request(const Session& session,
     const auto engine = from_word<EngineWish>(*options.engine);
     if (!engine) {
       return usage("--engine: '" + *options.engine + "' is not known",
-                   "Write one of: " + std::string(Words<EngineWish>::kNames) + ".");
+                   "Write one of: auto, dmtcp, criu, app.");
+    }
+    if (*engine == EngineWish::mana) {
+      return fail(ErrorClass::unusable,
+                  "engine_unusable",
+                  "--engine: MANA, for MPI over several nodes, is not supported yet",
+                  "Take dmtcp, criu or app, for a program on one node, or leave --engine out.");
     }
     spec.engine = *engine;
   }

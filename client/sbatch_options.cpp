@@ -143,8 +143,8 @@ void add_any(Verb& verb, std::vector<std::string>& args) {
 
 } // namespace
 
-void add_sbatch_options(Verb& verb, std::vector<std::string>& args) {
-  verb.group("Slurm (as for sbatch)");
+void add_sbatch_options(Verb& verb, std::vector<std::string>& args, bool in_help) {
+  verb.group(in_help ? "Slurm (as for sbatch)" : "");
   add(verb, args, kOptions);
   add_any(verb, args);
 }

@@ -8,9 +8,10 @@ void add_filters(Verb& verb, Selection& selection, const std::string& all_help) 
       .texts("--tag", selection.tags, "K=V", "With this tag");
 }
 
-void add_selection(Verb& verb, Selection& selection) {
+void add_selection(Verb& verb, Selection& selection, bool over) {
+  selection.meant = over ? kOver : kUnfinished;
   verb.arguments("JOB", selection.jobs, "Id, name, Slurm job id, or last");
-  add_filters(verb, selection, "Every unfinished job");
+  add_filters(verb, selection, over ? "Every job that is over" : "Every unfinished job");
 }
 
 Result<api::JobFilter> filter_of(const Selection& selection) {
@@ -51,7 +52,7 @@ Result<std::vector<std::string>> selected_jobs(Session& session, const Selection
     return tl::unexpected(filter.error());
   }
   if (filter->states.empty()) {
-    filter->states = kUnfinished;
+    filter->states = selection.meant;
   }
   const auto daemon = session.daemon();
   if (!daemon) {
@@ -62,7 +63,11 @@ Result<std::vector<std::string>> selected_jobs(Session& session, const Selection
     return tl::unexpected(jobs.error());
   }
   if (jobs->empty()) {
-    return fail(ErrorClass::not_found, "no_such_job", "no job matches", "Type `ckpt ls --all`.");
+    return fail(ErrorClass::not_found,
+                "no_such_job",
+                selection.states.empty() && selection.meant == kOver ? "no job that is over matches"
+                                                                     : "no job matches",
+                "Type `ckpt ls --all`.");
   }
   std::vector<std::string> ids;
   for (const api::JobView& job : *jobs) {

@@ -8,25 +8,29 @@
 
 namespace ckpt::client {
 
+inline const std::vector<JobState> kUnfinished{
+    JobState::queued, JobState::running, JobState::stopping, JobState::parked};
+inline const std::vector<JobState> kOver{
+    JobState::completed, JobState::failed, JobState::cancelled};
+
 /// JOB…, or --all, --state, --tag.
 struct Selection {
   std::vector<std::string> jobs;
   bool all = false;
   std::vector<std::string> states;
   std::vector<std::string> tags;
+  std::vector<JobState> meant = kUnfinished; ///< where no --state is given
 };
-void add_selection(Verb& verb, Selection& selection);
+/// Of unfinished jobs, or of those that are over.
+void add_selection(Verb& verb, Selection& selection, bool over = false);
 void add_filters(Verb& verb, Selection& selection, const std::string& all_help);
 
 /// States and tags as a filter; --all and no state: every state.
 Result<api::JobFilter> filter_of(const Selection& selection);
 
-/// The jobs that are meant, as selectors. `--all` here means every unfinished one. No job at all is
-/// an error.
+/// The jobs that are meant, as selectors. `--all` here means every unfinished one, or every one
+/// that is over. No job at all is an error.
 Result<std::vector<std::string>> selected_jobs(Session& session, const Selection& selection);
-
-inline const std::vector<JobState> kUnfinished{
-    JobState::queued, JobState::running, JobState::stopping, JobState::parked};
 
 /// Calls `act` for each selected job, goes on after failures, and returns the last failure's exit
 /// status (0 when all went well). `show` gets the results that there are.

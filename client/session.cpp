@@ -3,6 +3,7 @@
 #include "api/problem.hpp"
 #include "client/daemon_control.hpp"
 #include "client/format.hpp"
+#include "core/base/strings.hpp"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -21,6 +22,19 @@ std::size_t width_of(std::FILE* out) {
     return kWidth;
   }
   return std::clamp<std::size_t>(size.ws_col, kWidth / 2, kWidest);
+}
+
+/// Line by line. What is indented by four is a command to paste, and stays one line.
+std::string fitted(const std::string& text, std::size_t width) {
+  constexpr std::size_t kBehindName = 6; // "ckpt: "
+  constexpr std::size_t kPasted = 4;
+  std::string out;
+  for (const std::string& line : split_lines(text)) {
+    const std::size_t indent = std::min(line.find_first_not_of(' '), line.size());
+    out += out.empty() ? "" : "\n";
+    out += indent >= kPasted ? line : wrapped(line, width, out.empty() ? kBehindName : indent + 2);
+  }
+  return out;
 }
 
 } // namespace
@@ -138,10 +152,7 @@ Result<ApiClient*> Session::running_daemon() {
 }
 
 void Session::say(const std::string& line) {
-  std::string text = "ckpt: " + in_cluster(line, named_);
-  if (text.find('\n') == std::string::npos) {
-    text = wrapped(text, width_of(streams_.err), 6);
-  }
+  const std::string text = fitted("ckpt: " + in_cluster(line, named_), width_of(streams_.err));
   (void)std::fprintf(streams_.err, "%s\n", printable(text).c_str());
   (void)std::fflush(streams_.err);
 }

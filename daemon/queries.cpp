@@ -1,4 +1,5 @@
 #include "core/base/process.hpp"
+#include "core/base/strings.hpp"
 #include "core/domain/machines.hpp"
 #include "daemon/commands.hpp"
 
@@ -13,6 +14,7 @@
 namespace ckpt::daemon {
 namespace {
 
+constexpr int kNamesLookedAt = 1000;
 constexpr std::size_t kMostOutput = std::size_t{4} << 20U;
 
 std::string state_word(char state) {
@@ -54,6 +56,20 @@ std::string role_of(const ProcessInfo& info) {
   return engine ? "engine" : "program";
 }
 
+/// With what may have been meant: the tasks of an array of that name, or a name that is near.
+tl::unexpected<Error> no_such_job(Registry& registry, const std::string& selector) {
+  std::string advice = "`ckpt ls --all` lists them";
+  if (const auto task = registry.task_of_array_named(selector); task && *task) {
+    const std::string tag = std::string(kArrayTag) + "=" + (*task)->array.str();
+    advice = "an array of that name has the tasks " + (*task)->name + " …: `ckpt ls --tag " + tag +
+             "` lists them, and other commands take --tag " + tag + " too";
+  } else if (const auto names = registry.newest_names(kNamesLookedAt)) {
+    const std::string near = nearest(selector, *names);
+    advice = near.empty() ? advice : "did you mean '" + near + "'? " + advice;
+  }
+  return fail(ErrorClass::not_found, "no_such_job", "there is no job '" + selector + "'", advice);
+}
+
 } // namespace
 
 Result<JobId> Commands::resolve(const std::string& selector) {
@@ -76,15 +92,14 @@ Result<JobId> Commands::resolve(const std::string& selector) {
                   "one of them is " + selector + "_INDEX; all are --tag " + kArrayTag + "=" +
                       (*first)->str());
     }
-    return fail(ErrorClass::not_found,
-                "no_such_job",
-                "there is no job '" + selector + "'",
-                "`ckpt ls --all` lists them");
+    return no_such_job(reconciler_.ports().registry, selector);
   }
   if (ids->size() > 1) {
     std::string all;
     for (const JobId id : *ids) {
-      all += (all.empty() ? "" : ", ") + id.str();
+      const auto found = model(id);
+      all += (all.empty() ? "" : ", ") + id.str() +
+             (found ? " (" + std::string(word(found->job.state)) + ")" : "");
     }
     return fail(ErrorClass::usage,
                 "ambiguous_job",

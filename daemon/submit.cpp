@@ -198,11 +198,22 @@ Status Commands::check_name(const std::string& name) {
   if (!other) {
     return tl::unexpected(other.error());
   }
-  return *other ? fail(ErrorClass::conflict,
-                       "name_taken",
-                       (*other)->str() + " is unfinished and has the name '" + name + "'",
-                       "`ckpt restart " + (*other)->str() + "`, or another name")
-                : Status{};
+  if (!*other) {
+    return {};
+  }
+  const auto found = model(**other);
+  if (!found) {
+    return tl::unexpected(found.error());
+  }
+  const std::string id = (*other)->str();
+  const JobState state = found->job.state;
+  return fail(ErrorClass::conflict,
+              "name_taken",
+              id + " is " + std::string(word(state)) + " and has the name '" + name + "'",
+              state == JobState::parked
+                  ? "`ckpt restart " + id + "` goes on with it; another name makes a new job"
+                  : "`ckpt show " + id + "` tells how it goes; another name makes a second job " +
+                        "(`ckpt restart " + id + "` is for when it is parked)");
 }
 
 Result<JobId> Commands::make_job(api::SubmitRequest full,

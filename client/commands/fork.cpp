@@ -81,8 +81,9 @@ void add_fork(Cli& cli) {
             options->share_files,
             "Files that the program writes may be cut back and written on");
   add_policy_options(verb, options->policy);
-  add_sbatch_options(verb, options->sbatch_args);
-  verb.footer("JOB is left as it is. Example: ckpt fork j-7 --generation g3 -J what-if");
+  add_sbatch_options(verb, options->sbatch_args, false);
+  verb.footer("Slurm's options (-p, -c, --mem …) are taken too: `ckpt submit --help` lists them.\n"
+              "JOB is left as it is. Example: ckpt fork j-7 --generation g3 -J what-if");
   verb.runs([options](Session& session) { return fork(session, *options); });
 }
 

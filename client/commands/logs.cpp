@@ -13,6 +13,28 @@ struct Options {
   std::optional<int> attempt;
 };
 
+/// What an empty answer means: nothing looks like a mistake.
+void explain_nothing(Session& session, const Options& options) {
+  const auto daemon = session.daemon();
+  const auto job = daemon ? (*daemon)->job(options.job) : tl::unexpected(daemon.error());
+  if (!job) {
+    return; // the output was told, and this is no part of it
+  }
+  const std::string id = job->id.str();
+  if (options.runner) {
+    session.say("the runner of " +
+                (options.attempt ? "attempt " + std::to_string(*options.attempt)
+                                 : std::string("the newest attempt")) +
+                " has noted no trouble, and it notes nothing else; `ckpt events " + id +
+                "` tells what it did");
+  } else if (options.coordinator) {
+    session.say("the engine of that attempt has no log");
+  } else {
+    session.say((is_settled(job->state) ? "no output: " : "no output yet: ") + id + " is " +
+                std::string(word(job->state)) + "; `ckpt why " + id + "` tells more");
+  }
+}
+
 int logs(Session& session, const Options& options) {
   if (session.json()) {
     return session.fail(Error{ErrorClass::usage,
@@ -40,7 +62,13 @@ int logs(Session& session, const Options& options) {
   }
   const auto copied =
       copy_output(session, options.job, request, options.follow, session.raw_out(), {});
-  return copied ? 0 : session.fail(copied.error());
+  if (!copied) {
+    return session.fail(copied.error());
+  }
+  if (*copied == 0) {
+    explain_nothing(session, options);
+  }
+  return 0;
 }
 
 } // namespace
@@ -51,7 +79,7 @@ void add_logs(Cli& cli) {
   verb.argument("JOB", options->job, "Id, name, Slurm job id, or last")
       .flag("-f,--follow", options->follow, "Go on until it has ended or was parked")
       .flag("--stderr", options->errors, "Standard error, where it has a file of its own")
-      .flag("--runner", options->runner, "What our runner did in the allocation")
+      .flag("--runner", options->runner, "What went wrong for our runner in the allocation")
       .flag("--coordinator", options->coordinator, "The engine's own log")
       .number("--attempt", options->attempt, 1, "With --runner, --coordinator: of this attempt");
   verb.runs([options](Session& session) { return logs(session, *options); });

@@ -51,7 +51,10 @@ void add_restart(Cli& cli) {
       .text("--generation", options->generation, "gN", "From this one")
       .time_limit("-t,--time", options->time_limit, "Limit of one allocation from now on");
   add_policy_options(verb, options->policy);
-  add_sbatch_options(verb, options->sbatch_args);
+  add_sbatch_options(verb, options->sbatch_args, false);
+  verb.footer("Slurm's options (-p, -c, --mem …) are taken too: `ckpt submit --help` lists them.\n"
+              "A job that runs is stopped first: `ckpt stop JOB`.\n"
+              "Example, a rollback: ckpt restart j-7 --generation g3");
   verb.runs([options](Session& session) { return restart(session, *options); });
 }
 

@@ -6,7 +6,7 @@ namespace ckpt::client {
 void add_rm(Cli& cli) {
   auto selection = std::make_shared<Selection>();
   Verb verb = cli.verb("rm", "Remove jobs that are over, with their checkpoints");
-  add_selection(verb, *selection);
+  add_selection(verb, *selection, true);
   verb.footer(
       "The output that they wrote into your folders stays. A job that is not over is ended by "
       "`ckpt cancel`.");

@@ -5,6 +5,8 @@
 #include "client/follow.hpp"
 #include "client/job_options.hpp"
 #include "client/sbatch_options.hpp"
+#include "client/selection.hpp"
+#include "core/base/strings.hpp"
 
 // A batch script as it is. Standard output has what sbatch prints and nothing else; all that is
 // ours goes to standard error.
@@ -78,6 +80,33 @@ void print_number(Session& session, const BatchScript& batch, const std::string&
   (void)std::fflush(session.raw_out());
 }
 
+/// sbatch takes a name any number of times; then the name alone means none of those jobs.
+void mention_namesakes(Session& session, const BatchScript& batch, const api::JobView& job) {
+  if (wish_for(batch.options, "parsable") || wish_for(batch.options, "quiet")) {
+    return;
+  }
+  const auto daemon = session.daemon();
+  const auto by_name = daemon ? (*daemon)->job(job.name) : tl::unexpected(daemon.error());
+  if (by_name || by_name.error().code != "ambiguous_job") {
+    return;
+  }
+  api::JobFilter filter;
+  filter.states = kUnfinished;
+  constexpr int kPage = 1000;
+  filter.limit = kPage;
+  const auto jobs = (*daemon)->all_jobs(filter);
+  std::vector<std::string> others;
+  for (const api::JobView& other : jobs ? *jobs : std::vector<api::JobView>{}) {
+    if (other.name == job.name && other.id != job.id) {
+      others.push_back(other.id.str());
+    }
+  }
+  if (!others.empty()) {
+    session.say(join(others, ", ") + (others.size() == 1 ? " has" : " have") + " the name '" +
+                job.name + "' too: use the ids");
+  }
+}
+
 int sbatch_array(Session& session,
                  const BatchScript& batch,
                  const api::SubmitRequest& request,
@@ -142,6 +171,7 @@ int sbatch(Session& session, const Options& options) {
   }
   session.say("it is " + job->id.str() + " for its whole life; `ckpt show " + job->id.str() +
               "` shows it");
+  mention_namesakes(session, *batch, *job);
   say_warnings(session, *job);
   return wish_for(batch->options, "wait") ? wait_for_end(session, *job) : 0;
 }

@@ -23,11 +23,18 @@ bool is_regular_file(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
 }
 
-tl::unexpected<Error> not_found(const std::string& name, const std::string& where) {
+tl::unexpected<Error> no_program_at(const std::string& path) {
   return fail(ErrorClass::not_found,
               "program_not_found",
-              "there is no program “" + name + "” " + where,
-              "give its full path, or load the module that provides it");
+              "there is no program '" + path + "'",
+              "check how it is written; a relative path counts from the folder that it runs in");
+}
+
+tl::unexpected<Error> not_in_path(const std::string& name, const std::string& path_list) {
+  return fail(ErrorClass::not_found,
+              "program_not_found",
+              "there is no program '" + name + "' in PATH (" + path_list + ")",
+              "give its path (./" + name + " in this folder), or load the module that provides it");
 }
 
 std::string absolute(const std::string& path, const std::string& cwd) {
@@ -38,11 +45,14 @@ Result<std::string> look_up(const std::string& name,
                             const std::map<std::string, std::string>& env,
                             const std::string& cwd) {
   if (name.empty()) {
-    return not_found(name, "(an empty name)");
+    return fail(ErrorClass::not_found,
+                "program_not_found",
+                "the program's name is empty",
+                "name one behind --");
   }
   if (name.find('/') != std::string::npos) {
     const std::string path = absolute(name, cwd);
-    return is_regular_file(path) ? Result<std::string>(path) : not_found(path, "");
+    return is_regular_file(path) ? Result<std::string>(path) : no_program_at(path);
   }
   const auto found = env.find("PATH");
   const std::string path_list = found == env.end() ? "/usr/local/bin:/bin:/usr/bin" : found->second;
@@ -52,7 +62,7 @@ Result<std::string> look_up(const std::string& name,
       return path;
     }
   }
-  return not_found(name, "in PATH (" + path_list + ")");
+  return not_in_path(name, path_list);
 }
 
 struct Head {

@@ -69,6 +69,14 @@ public:
   Result<std::vector<JobId>> resolve(const std::string& selector);
   /// The array, by the id of its first task's job, that Slurm calls so: "24".
   Result<std::optional<JobId>> array_with_number(const std::string& number);
+  struct ArrayTask {
+    JobId array;
+    std::string name; ///< "sweep_1"
+  };
+  /// The first task of the newest array of that name ("sweep").
+  Result<std::optional<ArrayTask>> task_of_array_named(const std::string& name);
+  /// Of jobs, each once, the newest first.
+  Result<std::vector<std::string>> newest_names(int most);
   Result<std::optional<JobId>> unfinished_named(const std::string& name);
 
   Result<std::vector<StoredEvent>>

@@ -76,6 +76,33 @@ Result<std::optional<JobId>> Registry::array_with_number(const std::string& numb
   });
 }
 
+Result<std::optional<Registry::ArrayTask>> Registry::task_of_array_named(const std::string& name) {
+  return impl_->guarded([&]() -> std::optional<ArrayTask> {
+    SQLite::Statement statement(impl_->db,
+                                "SELECT array_of, name FROM jobs WHERE array_of IS NOT NULL AND "
+                                "name = ?1 || '_' || array_index ORDER BY array_of DESC, id LIMIT "
+                                "1");
+    statement.bind(1, name);
+    if (!statement.executeStep()) {
+      return std::nullopt;
+    }
+    return ArrayTask{JobId{statement.getColumn(0).getInt64()}, statement.getColumn(1).getString()};
+  });
+}
+
+Result<std::vector<std::string>> Registry::newest_names(int most) {
+  return impl_->guarded([&] {
+    std::vector<std::string> names;
+    SQLite::Statement statement(
+        impl_->db, "SELECT name FROM jobs GROUP BY name ORDER BY max(id) DESC LIMIT ?");
+    statement.bind(1, most);
+    while (statement.executeStep()) {
+      names.push_back(statement.getColumn(0).getString());
+    }
+    return names;
+  });
+}
+
 Result<std::optional<JobId>> Registry::unfinished_named(const std::string& name) {
   return impl_->guarded([&]() -> std::optional<JobId> {
     const std::string text =

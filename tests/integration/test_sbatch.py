@@ -118,8 +118,12 @@ def test_a_script_that_is_not_there(site):
 
 def test_the_same_script_twice_and_its_kept_copy(site):
     script = site.program("twice.sh", "#!/bin/sh\n#SBATCH -J twice -H\n# kept\ntrue\n")
-    first, second = (json.loads(site.ckpt("sbatch", "--json", "twice.sh").stdout) for _ in range(2))
+    told = [site.ckpt("sbatch", "--json", "twice.sh") for _ in range(2)]
+    first, second = (json.loads(one.stdout) for one in told)
     assert first["id"] != second["id"] and first["name"] == second["name"] == "twice"
+    assert "the name 'twice'" not in told[0].stderr and f"{first['id']} has the name 'twice' too: use the ids" in told[1].stderr
+    either = site.ckpt("show", "twice", check=False)
+    assert either.returncode == 2 and f"{first['id']} (queued), {second['id']} (queued)" in either.stderr, either.stderr
     text = script.read_text()
     script.unlink()
     kept = pathlib.Path(site.job(first["id"])["script_path"])

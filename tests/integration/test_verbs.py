@@ -210,6 +210,31 @@ def test_overviews_for_people_and_programs(site):
     site.ckpt("cancel", job)
 
 
+def test_a_newcomers_slips(site):
+    """A name that is taken, one that is mistyped, an empty output, and what `rm --all` means."""
+    job, _ = submitted(site, "simulation")
+    taken = ["submit", "-J", "simulation", *QUIET, "--", "true"]
+    refused(site, 4, f"`ckpt show {job}`", *taken)
+    refused(site, 3, "did you mean 'simulation'?", "show", "simulaton")
+    refused(site, 3, f"there is no program '{site.work}/simulat'\n", "submit", "--", "./simulat")
+    early = site.ckpt("logs", "--runner", job)
+    assert early.stdout == "" and f"`ckpt events {job}`" in " ".join(early.stderr.split())
+    over = json.loads(site.ckpt("submit", "--json", "-o", "silent.out", *QUIET, "--", "true").stdout)["id"]
+    site.wait_state(over, "completed", 90)
+    silent = site.ckpt("logs", over)
+    assert silent.stdout == "" and f"no output: {over} is completed" in silent.stderr
+    assert set(site.ckpt("__complete", "rm", "j-").stdout.split()).isdisjoint({job}), "it runs"
+    removed = site.ckpt("rm", "--all")
+    assert over in removed.stdout and job not in removed.stdout
+    assert [one["id"] for one in site.json("ls", "--all")["items"] if one["state"] in ("completed", "failed", "cancelled")] == []
+    refused(site, 3, "no job that is over", "rm", "--all")
+    site.ckpt("checkpoint", job)
+    assert site.ckpt("__complete", "restart", job, "--generation", "").stdout == "g1\n"
+    site.ckpt("stop", job)
+    refused(site, 4, f"`ckpt restart {job}`", *taken)
+    site.ckpt("cancel", job)
+
+
 def test_configuration_tells_where_each_value_comes_from(site):
     shown = {one["key"]: one for one in site.json("config", "show", env={"CKPTD_STORE": str(site.store)})["items"]}
     assert shown["limits.lease"]["value"] == "8s" and shown["limits.lease"]["origin"] == "file"

@@ -143,6 +143,35 @@ TEST_CASE("what was meant is named only when it is near") {
   CHECK(option("--parition=debug") == "Did you mean --partition?");
 }
 
+TEST_CASE("words that other programs have lead to ours") {
+  const auto advice = [](const std::string& word) { return refusal({word}).advice; };
+  CHECK(advice("list") == "Did you mean `ckpt ls`?");
+  CHECK(advice("kill") == "Did you mean `ckpt cancel`?");
+  CHECK(advice("status") == "Did you mean `ckpt ls`, or `ckpt show JOB`?");
+  CHECK(advice("rollback") == "Did you mean `ckpt restart JOB --generation gN`?");
+  CHECK(refusal({"ls", "-a"}).advice == "Did you mean --all?"); // -a is sbatch's --array
+  CHECK(refusal({"ls", "-z"}).advice == "Type `ckpt ls --help`.");
+}
+
+TEST_CASE("ckpt help is --help") {
+  CHECK(parse({"help"})->text == parse({"--help"})->text);
+  CHECK(parse({"help", "show"})->text == parse({"show", "--help"})->text);
+  CHECK(parse({"help", "daemon", "start"})->text == parse({"daemon", "start", "--help"})->text);
+  CHECK(refusal({"help", "shwo"}).advice == "Did you mean `ckpt show`?");
+}
+
+TEST_CASE("the help says what is meant, and no more than fits a screen") {
+  CHECK(parse({"rm", "--help"})->text.find("Every job that is over") != std::string::npos);
+  CHECK(parse({"cancel", "--help"})->text.find("Every unfinished job") != std::string::npos);
+  CHECK(parse({"submit", "--help"})->text.find("mana") == std::string::npos);
+  CHECK(parse({"--help"})->text.find("85 when it was parked") != std::string::npos);
+  for (const char* verb : {"restart", "fork"}) { // Slurm's options are told of in one place
+    const std::string text = parse({verb, "--help"})->text;
+    CHECK(split_lines(text).size() < 50);
+    CHECK(text.find("`ckpt submit --help`") != std::string::npos);
+  }
+}
+
 TEST_CASE("a time limit is sbatch's own option: there a bare number is minutes") {
   for (const char* limit : {"30", "1:30", "24:00:00", "1-12", "90m", "UNLIMITED", "0"}) {
     CAPTURE(limit);

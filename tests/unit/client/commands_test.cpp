@@ -158,9 +158,9 @@ TEST_CASE("an array is sent with its indexes, and all of its jobs are told of") 
   const std::vector<std::string> words{"submit", "-J", "sim", "--array=1-2%1", "--", "./sim"};
   const Outcome1 outcome = fixture.ckpt(words);
   CHECK_MESSAGE(outcome.status == 0, outcome.err);
-  CHECK(outcome.out ==
-        "2 tasks submitted as j-7 … j-8 (Slurm job 24, a task is 24_INDEX); `ckpt ls --tag "
-        "array=j-7` shows them, `ckpt cancel --tag array=j-7` ends all\n");
+  CHECK(outcome.out == "2 tasks submitted as j-7 … j-8 (Slurm job 24, tasks 24_INDEX)\n"
+                       "  `ckpt ls --tag array=j-7` shows them\n"
+                       "  `ckpt cancel --tag array=j-7` ends all\n");
   CHECK(fixture.use_cases.indexes == "1-2%1");
   CHECK(fixture.use_cases.submitted.spec.sbatch_args.empty());
   const auto json = fixture.json_of({"submit", "-a", "1-2", "--", "./sim"});
@@ -330,6 +330,36 @@ TEST_CASE("selections: a filter or names, not both and not nothing") {
   const Outcome1 partly = fixture.ckpt({"cancel", "j-7", "nobody"});
   CHECK(partly.status == 3);
   CHECK(partly.out.find("j-7 ended") != std::string::npos);
+}
+
+TEST_CASE("rm --all means the jobs that are over") {
+  Fixture fixture;
+  const std::vector over{JobState::completed, JobState::failed, JobState::cancelled};
+  CHECK(fixture.ckpt({"rm", "--all"}).status == 0);
+  CHECK(fixture.use_cases.filter.states == over);
+  CHECK(fixture.ckpt({"rm", "--tag", "project=ice"}).status == 0);
+  CHECK(fixture.use_cases.filter.states == over);
+  CHECK(fixture.ckpt({"rm", "--state", "failed"}).status == 0);
+  CHECK(fixture.use_cases.filter.states == std::vector{JobState::failed});
+}
+
+TEST_CASE("an engine that is not there yet is refused where the job is submitted") {
+  Fixture fixture;
+  const Outcome1 outcome = fixture.ckpt({"submit", "--engine", "mana", "--", "a"});
+  CHECK(outcome.status == 7);
+  CHECK(outcome.err.find("not supported yet") != std::string::npos);
+  CHECK(fixture.use_cases.calls == 0);
+}
+
+TEST_CASE("messages of several lines fit a terminal, but for commands to paste") {
+  Session::Streams streams{std::tmpfile(), std::tmpfile()};
+  Session session({}, streams, false);
+  const std::string pasted = "    ckpt submit " + std::string(90, 'x') + " y";
+  session.say("short\n  " + std::string(40, 'a') + " " + std::string(40, 'b') + "\n" + pasted);
+  CHECK(text_of(streams.err) == "ckpt: short\n  " + std::string(40, 'a') + "\n    " +
+                                    std::string(40, 'b') + "\n" + pasted + "\n");
+  (void)std::fclose(streams.out);
+  (void)std::fclose(streams.err);
 }
 
 TEST_CASE("wait ends with 8 when its patience is over") {

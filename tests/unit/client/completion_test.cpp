@@ -49,10 +49,27 @@ TEST_CASE("completion: jobs where a JOB stands, options behind a dash") {
   CHECK_FALSE(options.jobs);
 }
 
+TEST_CASE("completion: generations of the job that is named, states, shells, jobs that are over") {
+  CHECK(complete(verbs(), {"restart", "j-1", "--generation", ""}).generations_of == "j-1");
+  CHECK(complete(verbs(), {"restart", "--keep", "2", "sim", "--generation", "g"}).generations_of ==
+        "sim");
+  CHECK(complete(verbs(), {"restart", "--generation", ""}).generations_of.empty());
+  const Completion pinned = complete(verbs(), {"pin", "j-1", ""});
+  CHECK(pinned.generations_of == "j-1");
+  CHECK_FALSE(pinned.jobs);
+  CHECK(complete(verbs(), {"ls", "--state", "par"}).words == Words{"parked"});
+  CHECK(complete(verbs(), {"ls", "--state", ""}).words.size() == 7);
+  CHECK(complete(verbs(), {"completion", ""}).words == Words{"bash", "zsh", "fish"});
+  CHECK(complete(verbs(), {"rm", ""}).over);
+  CHECK_FALSE(complete(verbs(), {"show", ""}).over);
+  CHECK(complete(verbs(), {"help", "sho"}).words == Words{"show"});
+}
+
 TEST_CASE("completion: values that are words, files, and the program behind --") {
   const Completion engines = complete(verbs(), {"submit", "--engine", ""});
   CHECK(has(engines, "dmtcp"));
   CHECK(has(engines, "auto"));
+  CHECK_FALSE(has(engines, "mana")); // no engine of today
   CHECK(complete(verbs(), {"submit", "--engine=d"}).words == Words{"--engine=dmtcp"});
   const Completion every = complete(verbs(), {"submit", "--every", ""});
   CHECK(every.words == Words{"auto", "off"}); // a duration is not a word to offer

@@ -89,5 +89,9 @@ TEST_CASE("commands in messages name the cluster where it is not the usual one")
 TEST_CASE("text is wrapped between words") {
   CHECK(wrapped("aaa bbb ccc", 7, 2) == "aaa bbb\n  ccc");
   CHECK(wrapped("one", 80, 2) == "one");
+  // A command is to be pasted: it stays whole where it fits a line.
+  CHECK(wrapped("or type `ckpt ls x`, or not", 14, 2) == "or type\n  `ckpt ls x`,\n  or not");
+  CHECK(wrapped("type `ckpt ls --all`", 10, 0) == "type `ckpt\nls --all`");
+  CHECK(wrapped("a lone ` in a text", 10, 0) == "a lone `\nin a text");
   CHECK(wrapped(std::string(100, 'x') + " y", 80, 2) == std::string(100, 'x') + "\n  y");
 }

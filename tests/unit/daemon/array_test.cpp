@@ -31,6 +31,12 @@ TEST_CASE("an array is one submission, and each of its tasks a job of its own") 
   const auto all = world.commands->resolve("101");
   REQUIRE_FALSE(all);
   CHECK(all.error().advice.find("--tag array=" + jobs[0].str()) != std::string::npos);
+  const auto by_name = world.commands->resolve("sim");
+  REQUIRE_FALSE(by_name);
+  CHECK(by_name.error().code == "no_such_job");
+  CHECK(by_name.error().advice.starts_with("an array of that name has the tasks " +
+                                           world.view(jobs[0]).name +
+                                           " …: `ckpt ls --tag array=" + jobs[0].str() + "`"));
 
   // The script finds the job of the task that it is started for.
   const auto script = read_file(world.scheduler.jobs.begin()->second.submission.script);

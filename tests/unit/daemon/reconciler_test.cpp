@@ -352,6 +352,18 @@ TEST_CASE("an idempotency key gives the first result again; another request with
   const auto same_name = world.commands->submit(world.request("count"));
   REQUIRE_FALSE(same_name);
   CHECK(same_name.error().code == "name_taken");
+  // What is on its way cannot be restarted.
+  CHECK(same_name.error().advice.starts_with("`ckpt show " + job.str() + "`"));
+}
+
+TEST_CASE("a name that no job has: what is near is named") {
+  World world;
+  world.submit("simulation");
+  const auto typo = world.commands->resolve("simulaton");
+  REQUIRE_FALSE(typo);
+  CHECK(typo.error().code == "no_such_job");
+  CHECK(typo.error().advice.starts_with("did you mean 'simulation'?"));
+  CHECK(world.commands->resolve("heat").error().advice == "`ckpt ls --all` lists them");
 }
 
 TEST_CASE("bad input is refused before anything is made") {

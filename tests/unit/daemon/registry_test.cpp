@@ -143,6 +143,8 @@ TEST_CASE("event and state are written together, and an event comes in once") {
   CHECK(*registry->resolve("count") == std::vector{JobId{7}});
   CHECK(*registry->resolve("last") == std::vector{JobId{7}});
   CHECK(registry->resolve("nothing")->empty());
+  CHECK(*registry->newest_names(10) == std::vector<std::string>{"count"});
+  CHECK_FALSE(*registry->task_of_array_named("count"));
 }
 
 TEST_CASE("one daemon a state folder") {

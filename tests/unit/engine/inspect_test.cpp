@@ -102,6 +102,8 @@ TEST_CASE("inspect: what is not there, not executable, no ELF, or cut off") {
   CHECK(folder.inspect("nothing").error().code == "program_not_found");
   CHECK(folder.inspect("").error().code == "program_not_found");
   CHECK(folder.inspect("./nothing").error().code == "program_not_found");
+  CHECK(folder.inspect("./nothing").error().message ==
+        "there is no program '" + (folder.dir.path() / "nothing").string() + "'");
   CHECK(folder.inspect(folder.dir.path().string()).error().code == "program_not_found");
   CHECK(folder.inspect("./plain").error().code == "program_not_executable");
   CHECK(folder.inspect("plain").error().code == "program_not_found"); // PATH skips it
