@@ -66,7 +66,7 @@ std::string sealed_text(const store::AttemptEvent& event) {
   text += event.blocked
               ? "; the program stood still for " + std::to_string(event.blocked->count()) + " ms"
               : "";
-  return text;
+  return with(text, event.reason); // one that an earlier attempt left says so
 }
 
 std::string starting_text(const std::string& attempt, const store::AttemptEvent& event) {

@@ -90,6 +90,8 @@ TEST_CASE("events are sentences") {
            .bytes = 69'000'000,
            .blocked = milliseconds{400}};
   CHECK(event_text(row, event) == "g2 is sealed, 69.0 MB; the program stood still for 400 ms");
+  event.reason = "written by attempt 1, sealed by attempt 3";
+  CHECK(event_text(row, event).ends_with(": " + event.reason));
   event = {.kind = AttemptEventKind::ended,
            .reason = "the program was killed",
            .end_reason = EndReason::interrupted};
