@@ -96,6 +96,9 @@ Result<std::string> read_token(const Path& file);
 /// of ours, else below /tmp. The same one for the same state folder, unless a stranger sits on that
 /// name.
 Result<Path> make_socket_folder(const Environment& env, const Path& state_dir);
+/// Removes that folder, unless it is in use or of another name. Only for who owns the state folder,
+/// since nobody else makes it, and its server has ended.
+void remove_socket_folder(const Environment& env, const Path& state_dir, const Path& folder);
 /// Looks only: a folder, no link, ours, and nobody else can write in it. What a client asks before
 /// it sends an environment through a socket in there.
 Status check_socket_folder(const Path& folder);

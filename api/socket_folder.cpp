@@ -61,25 +61,44 @@ Status check_socket_folder(const Path& folder) {
   return {};
 }
 
-Result<Path> make_socket_folder(const Environment& env, const Path& state_dir) {
+namespace {
+
+/// The usual names, best first.
+std::vector<Path> usual_folders(const Environment& env, const Path& state_dir) {
   const std::string hash = short_hash(state_dir.lexically_normal().string());
+  std::vector<Path> folders;
   const auto runtime = env.find("XDG_RUNTIME_DIR");
   if (runtime != env.end() && is_folder_of_ours(runtime->second)) {
-    Path folder = Path(runtime->second) / ("ckptd-" + hash);
+    folders.push_back(Path(runtime->second) / ("ckptd-" + hash));
+  }
+  folders.emplace_back("/tmp/ckptd-" + std::to_string(geteuid()) + "-" + hash);
+  return folders;
+}
+
+} // namespace
+
+Result<Path> make_socket_folder(const Environment& env, const Path& state_dir) {
+  const std::vector<Path> usual = usual_folders(env, state_dir);
+  for (const Path& folder : usual) {
     if (prepare_socket_folder(folder)) {
       return folder;
     }
   }
-  const std::string name = "/tmp/ckptd-" + std::to_string(geteuid()) + "-" + hash;
-  if (prepare_socket_folder(name)) {
-    return Path(name);
-  }
   // A stranger sits on the name; endpoint.json tells the client where we are instead.
-  Path other = name + "-" + random_hex(4);
+  Path other = usual.back().string() + "-" + random_hex(4);
   if (auto made = prepare_socket_folder(other); !made) {
     return tl::unexpected(made.error());
   }
   return other;
+}
+
+void remove_socket_folder(const Environment& env, const Path& state_dir, const Path& folder) {
+  for (const Path& usual : usual_folders(env, state_dir)) {
+    if (folder == usual || folder.string().starts_with(usual.string() + "-")) {
+      (void)rmdir(folder.c_str()); // not if something is in it
+      return;
+    }
+  }
 }
 
 } // namespace ckpt::api

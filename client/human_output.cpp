@@ -1,6 +1,7 @@
 #include "client/array.hpp"
 #include "client/format.hpp"
 #include "client/job_tables.hpp"
+#include "client/lineage.hpp"
 #include "client/output.hpp"
 #include "client/overview_text.hpp"
 #include "client/progress.hpp"
@@ -54,62 +55,10 @@ public:
     print(jobs_text(jobs, system_clock().now(), width_));
   }
 
+  /// What changes comes first: a screen is cut at its end.
   void details(const JobDetails& details) override {
-    const api::JobView& job = details.job;
     const TimePoint now = system_clock().now();
-    line("job", job.id.str() + (job.name.empty() ? "" : " " + job.name));
-    line("state", painted(outcome_with_reason(job), colour_of(job)));
-    line("program", shell_join(job.argv));
-    if (!job.script_path.empty()) {
-      line("script", job.script_path + " (the kept copy)");
-    }
-    line("in", job.cwd);
-    if (!job.stdout_path.empty()) {
-      line("output",
-           job.stdout_path + (job.stderr_path.empty() || job.stderr_path == job.stdout_path
-                                  ? ""
-                                  : ", errors " + job.stderr_path));
-    }
-    line("scheduler", std::string(word(job.scheduler)));
-    line("engine",
-         job.engine ? std::string(word(*job.engine))
-                    : std::string(word(job.engine_wish)) + " (not chosen yet)");
-    line("created", local_time(job.created_at) + " (" + ago(job.created_at, now) + ")");
-    if (job.ended_at) {
-      line("ended", local_time(*job.ended_at) + " (" + ago(*job.ended_at, now) + ")");
-    }
-    if (job.current_attempt && job.current_attempt->walltime_ends_at && !job.ended_at) {
-      line("walltime", "ends " + ago(*job.current_attempt->walltime_ends_at, now));
-    }
-    if (job.next_checkpoint_at) {
-      line("checkpoint",
-           ago(*job.next_checkpoint_at, now) +
-               (job.next_checkpoint_trigger
-                    ? " (" + std::string(word(*job.next_checkpoint_trigger)) + ")"
-                    : ""));
-    }
-    for (const api::GenerationView& one : details.generations) {
-      if (one.progress) {
-        line("writing",
-             one.id.str() + ": " +
-                 progress_text(*one.progress, now - one.requested_at.value_or(now)));
-      }
-    }
-    const api::AccountingView& time = job.accounting;
-    line("time",
-         "ran " + short_duration(time.run) + ", lost " + short_duration(time.lost) +
-             ", stood still for checkpoints " + short_duration(time.checkpoint) + ", queued " +
-             short_duration(time.queue));
-    line("policy", policy_text(job.policy));
-    for (const auto& [key, value] : job.tags) {
-      line("tag", key + "=" + value);
-    }
-    for (const api::WarningView& warning : job.warnings) {
-      line("warning", painted(warning.message, kYellow));
-      if (!warning.advice.empty()) {
-        line("", warning.advice);
-      }
-    }
+    present(details, now);
     if (const std::string picture = timeline(details, now, width_); !picture.empty()) {
       print("\n" + picture);
     }
@@ -117,8 +66,11 @@ public:
       print("\n" + attempts_text(details.attempts, now, width_));
     }
     if (!details.generations.empty()) {
-      print("\n" + generations_text(details.generations, now, width_));
+      print("\n" +
+            generations_text(with_abandoned(details.generations, details.attempts), now, width_));
     }
+    print("\n");
+    standing(details.job, now);
   }
 
   void removed(const std::vector<api::JobView>& jobs) override {
@@ -162,8 +114,10 @@ public:
   void policy_changed(const api::JobView& job) override {
     print(wrapped(job.id.str() + ": " + policy_text(job.policy), width_, 2) + "\n");
   }
-  void pruned(const std::vector<api::PrunedView>& pruned, bool dry_run) override {
-    for (const std::string& one : split_lines(pruned_text(pruned, dry_run))) {
+  void pruned(const std::vector<api::PrunedView>& pruned,
+              const std::vector<Holding>& holding,
+              bool dry_run) override {
+    for (const std::string& one : split_lines(pruned_text(pruned, holding, dry_run))) {
       print(wrapped(one, width_, 4) + "\n");
     }
   }
@@ -194,9 +148,12 @@ public:
     }
   }
 
-  void generations(const std::vector<api::GenerationView>& generations) override {
+  void generations(const std::vector<api::GenerationView>& generations,
+                   const std::vector<api::AttemptView>& attempts) override {
     print(generations.empty() ? "No checkpoint yet. `ckpt checkpoint JOB` takes one now.\n"
-                              : generations_text(generations, system_clock().now(), width_));
+                              : generations_text(with_abandoned(generations, attempts),
+                                                 system_clock().now(),
+                                                 width_));
   }
 
   void processes(const std::vector<api::ProcessView>& processes) override {
@@ -236,9 +193,7 @@ public:
       constexpr std::size_t kIndent = 21;
       const std::string head =
           local_time(event.at) + "  " + (event.job ? event.job->str() + " " : "");
-      print(wrapped(head + event.type + (event.message.empty() ? "" : ": " + event.message),
-                    width_,
-                    kIndent) +
+      print(wrapped(head + (event.message.empty() ? event.type : event.message), width_, kIndent) +
             "\n");
     }
   }
@@ -310,6 +265,66 @@ public:
   void error(const Error& /*error*/) override {}
 
 private:
+  /// How it is now.
+  void present(const JobDetails& details, TimePoint now) {
+    const api::JobView& job = details.job;
+    line("job", job.id.str() + (job.name.empty() ? "" : " " + job.name));
+    line("state", painted(outcome_with_reason(job), colour_of(job)));
+    line("program", shell_join(job.argv));
+    if (!job.stdout_path.empty()) {
+      line("output",
+           job.stdout_path + (job.stderr_path.empty() || job.stderr_path == job.stdout_path
+                                  ? ""
+                                  : ", errors " + job.stderr_path));
+    }
+    if (job.ended_at) {
+      line("ended", local_time(*job.ended_at) + " (" + ago(*job.ended_at, now) + ")");
+    }
+    if (job.current_attempt && job.current_attempt->walltime_ends_at && !job.ended_at) {
+      line("walltime", "ends " + ago(*job.current_attempt->walltime_ends_at, now));
+    }
+    if (job.next_checkpoint_at) {
+      line("checkpoint",
+           ago(*job.next_checkpoint_at, now) +
+               (job.next_checkpoint_trigger
+                    ? " (" + std::string(word(*job.next_checkpoint_trigger)) + ")"
+                    : ""));
+    }
+    for (const api::GenerationView& one : details.generations) {
+      if (one.progress) {
+        line("writing",
+             one.id.str() + ": " +
+                 progress_text(*one.progress, now - one.requested_at.value_or(now)));
+      }
+    }
+    const api::AccountingView& time = job.accounting;
+    line("time",
+         "ran " + short_duration(time.run) + ", lost " + short_duration(time.lost) +
+             ", stood still for checkpoints " + short_duration(time.checkpoint) + ", queued " +
+             short_duration(time.queue));
+    for (const api::WarningView& warning : job.warnings) {
+      line("warning", painted(warning.message, kYellow));
+      if (!warning.advice.empty()) {
+        line("", warning.advice);
+      }
+    }
+  }
+  /// What it was told at its beginning.
+  void standing(const api::JobView& job, TimePoint now) {
+    line("engine",
+         job.engine ? std::string(word(*job.engine))
+                    : std::string(word(job.engine_wish)) + " (not chosen yet)");
+    line("policy", policy_text(job.policy));
+    for (const auto& [key, value] : job.tags) {
+      line("tag", key + "=" + value);
+    }
+    line("in", job.cwd);
+    if (!job.script_path.empty()) {
+      line("script", job.script_path + " (the kept copy)");
+    }
+    line("scheduler", std::string(word(job.scheduler)));
+    line("created", local_time(job.created_at) + " (" + ago(job.created_at, now) + ")");
+  }
   const char* colour_of(const api::JobView& job) const {
     return failed(job) ? kRed : job.state == JobState::parked ? kYellow : kGreen;
   }

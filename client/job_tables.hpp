@@ -25,5 +25,19 @@ attempts_text(const std::vector<api::AttemptView>& attempts, TimePoint now, std:
 std::string generations_text(const std::vector<api::GenerationView>& generations,
                              TimePoint now,
                              std::size_t width);
+/// What stands in that table, for the help of the verbs that print it.
+inline constexpr const char* kGenerationsLegend =
+    "Of each checkpoint (generation):\n"
+    "  STATE    sealed: complete and on disk; pruned: removed; writing, failed, corrupt\n"
+    "  TRIGGER  why it was taken: proof (an early one, to see that it can be done),\n"
+    "           interval (--every), before_walltime (the allocation was to end),\n"
+    "           preemption, drain (the node was to go), manual, stop, program, signal\n"
+    "  BY       the attempt that wrote it\n"
+    "  FROM     the checkpoint that this attempt had started from; -: the beginning\n"
+    "  FROZEN   the instant that a restart from it goes back to\n"
+    "  SIZE     its content; STORED: what it takes on disk now, compressed\n"
+    "  BLOCKED  how long the program stood still for it\n"
+    "  abandoned: the job was set back (`ckpt restart --generation`) and went on\n"
+    "           from an older one; * pinned: kept until `ckpt unpin`";
 
 } // namespace ckpt::client

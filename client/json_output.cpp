@@ -42,7 +42,9 @@ public:
     one_or_list(generations);
   }
   void policy_changed(const api::JobView& job) override { print(api::to_json(job)); }
-  void pruned(const std::vector<api::PrunedView>& pruned, bool /*dry_run*/) override {
+  void pruned(const std::vector<api::PrunedView>& pruned,
+              const std::vector<Holding>& /*holding*/,
+              bool /*dry_run*/) override {
     print(api::list_to_json(pruned));
   }
   void nodes(const std::vector<api::NodeView>& nodes) override { print(api::list_to_json(nodes)); }
@@ -67,7 +69,8 @@ public:
       print(json{{"items", std::move(list)}, {"next", nullptr}});
     }
   }
-  void generations(const std::vector<api::GenerationView>& generations) override {
+  void generations(const std::vector<api::GenerationView>& generations,
+                   const std::vector<api::AttemptView>& /*attempts*/) override {
     print(api::list_to_json(generations));
   }
   void processes(const std::vector<api::ProcessView>& processes) override {

@@ -37,6 +37,14 @@ struct SettingLine {
   std::string origin;
 };
 
+/// A job with more checkpoints than its policy keeps, which only its runner may remove.
+struct Holding {
+  JobId job;
+  bool runs = false; ///< else its runner has only just left
+  int sealed = 0;    ///< and not pinned
+  int keep = 0;
+};
+
 struct JobDetails {
   api::JobView job;
   std::vector<api::AttemptView> attempts;
@@ -58,12 +66,17 @@ public:
   virtual void generation_acted(const api::GenerationView& generation, const std::string& done) = 0;
   virtual void verified(const std::vector<api::GenerationView>& generations) = 0;
   virtual void policy_changed(const api::JobView& job) = 0;
-  virtual void pruned(const std::vector<api::PrunedView>& pruned, bool dry_run) = 0;
+  /// `holding`: who has more than --keep, and cannot be helped now.
+  virtual void pruned(const std::vector<api::PrunedView>& pruned,
+                      const std::vector<Holding>& holding,
+                      bool dry_run) = 0;
   virtual void nodes(const std::vector<api::NodeView>& nodes) = 0;
   virtual void stats(const api::StatsView& stats) = 0;
   virtual void why(const JobDetails& details) = 0;
   virtual void results(const std::vector<JobResult>& results) = 0;
-  virtual void generations(const std::vector<api::GenerationView>& generations) = 0;
+  /// `attempts` tell which of them were abandoned.
+  virtual void generations(const std::vector<api::GenerationView>& generations,
+                           const std::vector<api::AttemptView>& attempts) = 0;
   virtual void processes(const std::vector<api::ProcessView>& processes) = 0;
   virtual void coordinators(const std::vector<api::CoordinatorView>& coordinators) = 0;
   virtual void events(const api::EventPage& page) = 0; ///< with JSON: once

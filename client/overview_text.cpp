@@ -131,11 +131,9 @@ std::vector<std::pair<std::string, std::string>> stats_lines(const api::StatsVie
   return lines;
 }
 
-std::string pruned_text(const std::vector<api::PrunedView>& pruned, bool dry_run) {
-  if (pruned.empty()) {
-    return "Nothing to remove: what is there is what the policies keep. A job that runs looks "
-           "after its own.\n";
-  }
+std::string pruned_text(const std::vector<api::PrunedView>& pruned,
+                        const std::vector<Holding>& holding,
+                        bool dry_run) {
   std::string text;
   std::uint64_t bytes = 0;
   for (const api::PrunedView& one : pruned) {
@@ -143,7 +141,20 @@ std::string pruned_text(const std::vector<api::PrunedView>& pruned, bool dry_run
             ", " + one.reason + "\n";
     bytes += one.stored_bytes.value_or(0);
   }
-  return text + human_bytes(bytes) + (dry_run ? " would be freed\n" : " freed\n");
+  if (!pruned.empty()) {
+    text += human_bytes(bytes) + (dry_run ? " would be freed\n" : " freed\n");
+  } else {
+    text += holding.empty() ? "Nothing to remove: what is there is what the policies keep.\n"
+                            : "Nothing can be removed now.\n";
+  }
+  for (const Holding& one : holding) {
+    text += one.job.str() + " has " + std::to_string(one.sealed) + " checkpoints, --keep is " +
+            std::to_string(one.keep) +
+            (one.runs ? ": it runs, and what is too much goes with its next checkpoint\n"
+                      : ": its runner may still be at work there; what is too much goes within "
+                        "about a minute after it\n");
+  }
+  return text;
 }
 
 std::string verified_text(const std::vector<api::GenerationView>& generations) {

@@ -17,7 +17,9 @@ std::string nodes_text(const std::vector<api::NodeView>& nodes, TimePoint now, s
 Table processes_table(const std::vector<api::ProcessView>& processes);
 /// Label and text, line by line.
 std::vector<std::pair<std::string, std::string>> stats_lines(const api::StatsView& stats);
-std::string pruned_text(const std::vector<api::PrunedView>& pruned, bool dry_run);
+std::string pruned_text(const std::vector<api::PrunedView>& pruned,
+                        const std::vector<Holding>& holding,
+                        bool dry_run);
 std::string verified_text(const std::vector<api::GenerationView>& generations);
 std::string policy_text(const Policy& policy);
 std::string findings_verdict(const std::vector<Finding>& findings); ///< doctor's last line

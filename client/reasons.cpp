@@ -1,8 +1,9 @@
 #include "client/reasons.hpp"
 
 #include "client/format.hpp"
-
-#include <algorithm>
+#include "client/lineage.hpp"
+#include "core/base/strings.hpp"
+#include "core/domain/end_words.hpp"
 
 namespace ckpt::client {
 namespace {
@@ -44,32 +45,93 @@ std::string pending_in_words(const std::string& reason) {
   return reason;
 }
 
+/// "Its newest checkpoint is g2", unless newer ones were left behind by a rollback.
+std::string newest_checkpoint(const JobDetails& details) {
+  const GenerationId id = details.job.latest_generation->id;
+  std::vector<std::string> newer;
+  for (const GenerationId left : abandoned(details.generations, details.attempts)) {
+    if (id < left) {
+      newer.push_back(left.str());
+    }
+  }
+  if (newer.empty()) {
+    return "Its newest checkpoint is " + id.str();
+  }
+  return "It was set back: " + join(newer, ", ") +
+         (newer.size() == 1 ? " is newer, but" : " are newer, but") +
+         " abandoned, and the checkpoint that it goes on from is " + id.str();
+}
+
 std::string where_it_is(const JobDetails& details) {
-  const auto& latest = details.job.latest_generation;
-  return latest ? "Its newest checkpoint is " + latest->id.str() + "."
-                : "It has no checkpoint yet, so it begins anew.";
+  return details.job.latest_generation ? newest_checkpoint(details) + "."
+                                       : "It has no checkpoint yet, so it begins anew.";
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return !part.empty() && text.find(part) != std::string::npos;
+}
+
+/// What has to be done before a restart can be of use; empty: nothing.
+std::string first_to_do(const JobDetails& details) {
+  const api::AttemptView* attempt = last_ended(details);
+  if (attempt == nullptr || !attempt->end_reason || details.job.state != JobState::parked) {
+    return "";
+  }
+  const std::string id = details.job.id.str();
+  switch (*attempt->end_reason) {
+  case EndReason::launch_failed:
+    return contains(attempt->reason, "no engine can checkpoint") ||
+                   contains(attempt->reason, "cannot be used")
+               ? " `ckpt doctor` tells what is missing. Once it is there:"
+               : " `ckpt logs " + id + " --runner` has the details. Once that is mended:";
+  case EndReason::restart_failed:
+    return " `ckpt logs " + id + " --runner` has the details.";
+  case EndReason::out_of_memory:
+    return " With more memory (`--mem`):";
+  case EndReason::completed:
+  case EndReason::failed:
+  case EndReason::walltime:
+  case EndReason::preempted:
+  case EndReason::requeued:
+  case EndReason::node_fail:
+  case EndReason::cancelled:
+  case EndReason::stopped:
+  case EndReason::interrupted:
+  case EndReason::fenced:
+  case EndReason::lost:
+  case EndReason::unknown:
+    break;
+  }
+  return "";
 }
 
 /// What `ckpt restart` would do now.
 std::string how_to_go_on(const JobDetails& details) {
   const std::string restart = "`ckpt restart " + details.job.id.str() + "`";
-  const auto& latest = details.job.latest_generation;
-  if (!latest) {
-    return "It has no checkpoint: " + restart + " begins anew.";
+  const std::string first = first_to_do(details);
+  if (!details.job.latest_generation) {
+    return (first.empty() ? " It has no checkpoint:" : first) + " " + restart + " begins anew.";
   }
-  return "Its newest checkpoint is " + latest->id.str() + ": " + restart + " goes on from there" +
-         (details.generations.size() > 1 ? ", with `--generation gN` from an older one." : ".");
+  return first +
+         (first.ends_with(':')
+              ? " " + restart + " goes on from " + details.job.latest_generation->id.str()
+              : " " + newest_checkpoint(details) + ": " + restart + " goes on from there") +
+         (details.generations.size() > 1 ? ", with `--generation gN` from another one." : ".");
 }
 
+/// How the last one ended, unless the job's own reason has said so.
 std::string last_attempt(const JobDetails& details) {
   const api::AttemptView* attempt = last_ended(details);
-  if (attempt == nullptr || (!attempt->reason.empty() && attempt->reason == details.job.reason)) {
-    return ""; // nothing new
+  if (attempt == nullptr || contains(details.job.reason, attempt->reason)) {
+    return "";
   }
-  const std::string how =
-      attempt->end_reason ? std::string(word(*attempt->end_reason)) : std::string("unknown");
+  const std::string how = end_words(attempt->end_reason.value_or(EndReason::unknown));
+  if (contains(details.job.reason, "attempt " + attempt->n.str() + " " + how) ||
+      attempt->end_reason == EndReason::stopped) {
+    return "";
+  }
   return " Its last attempt (" + attempt->n.str() +
-         (attempt->node.empty() ? "" : " on " + attempt->node) + ") ended by " + how +
+         (attempt->node.empty() ? "" : " on " + attempt->node) + ") " + how +
          quoted(attempt->reason) + ".";
 }
 
@@ -88,6 +150,9 @@ std::string queued(const JobDetails& details) {
     text += quoted(job.reason);
   }
   text += ".";
+  if (attempt && attempt->state == AttemptState::ended) {
+    return text; // nothing new has begun: the reason speaks of that one
+  }
   text += last_attempt(details);
   return details.job.attempts_count > 0 ? text + " " + where_it_is(details) : text;
 }
@@ -103,9 +168,9 @@ std::string running(const JobDetails& details, TimePoint now) {
   }
   text += ". ";
   const auto& latest = job.latest_generation;
-  text += latest && latest->frozen_at ? "Its newest checkpoint is " + latest->id.str() + " (" +
-                                            ago(*latest->frozen_at, now) + ")"
-                                      : "It has no checkpoint yet";
+  text += latest && latest->frozen_at
+              ? newest_checkpoint(details) + " (" + ago(*latest->frozen_at, now) + ")"
+              : "It has no checkpoint yet";
   text += job.next_checkpoint_at
               ? "; the next one is due " + ago(*job.next_checkpoint_at, now) + "."
               : ".";
@@ -114,7 +179,7 @@ std::string running(const JobDetails& details, TimePoint now) {
 
 std::string parked(const JobDetails& details) {
   return details.job.id.str() + " is parked" + quoted(details.job.reason) + "." +
-         last_attempt(details) + " " + how_to_go_on(details);
+         last_attempt(details) + how_to_go_on(details);
 }
 
 std::string failed(const JobDetails& details) {
@@ -130,7 +195,7 @@ std::string failed(const JobDetails& details) {
   if (job.attempts_count == 0) {
     return text; // the scheduler refused it: there is nothing to go on from
   }
-  return text + " " + how_to_go_on(details);
+  return text + how_to_go_on(details);
 }
 
 /// Who waits for it in the queue and cannot go on.

@@ -34,8 +34,11 @@ void paint(std::string& row, const Scale& scale, TimePoint from, TimePoint to, c
   }
 }
 
+/// Ended with a result, or as it was asked to, with a checkpoint as its last deed: what it still
+/// did while that one was sealed is told as `lost` in seconds, and is no loss to be drawn.
 bool counts(EndReason reason) {
-  return reason == EndReason::completed || reason == EndReason::failed;
+  return reason == EndReason::completed || reason == EndReason::failed ||
+         reason == EndReason::stopped;
 }
 
 /// The newest freeze of a good checkpoint that this attempt wrote.

@@ -52,8 +52,10 @@ public:
       return tl::unexpected(view.error());
     }
     TrialRun run = run_of(*view);
-    run.took = view->current_attempt && view->current_attempt->started_at && view->ended_at
-                   ? *view->ended_at - *view->current_attempt->started_at
+    // As its runner saw it: the daemon, and we here, hear of it later.
+    const auto& attempt = view->current_attempt;
+    run.took = attempt && attempt->started_at && attempt->ended_at
+                   ? *attempt->ended_at - *attempt->started_at
                    : clock_.monotonic() - start;
     if (!run.ended) {
       std::ignore = place_.client().cancel(*job, seconds{20});

@@ -14,6 +14,13 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::size_t kWidth = 80;
+
+/// A line of prose; commands and what programs said stay as they are.
+std::string prose(const std::string& text, std::size_t indent) {
+  return wrapped(text, kWidth, indent) + "\n";
+}
+
 std::string line_at(const std::string& text, std::size_t offset) {
   const std::size_t begin = offset == 0 ? 0 : text.rfind('\n', offset - 1) + 1;
   const std::size_t end = text.find('\n', offset);
@@ -81,8 +88,8 @@ std::string output_text(const EngineTrial& trial, bool repeatable) {
 std::string carried_text(const EngineTrial& trial, bool repeatable) {
   std::string text = "carried: checkpoint of " + human_bytes(trial.bytes.value_or(0)) +
                      ", the program stood still for " +
-                     format_duration(trial.blocked.value_or(Duration{0})) + ", back " +
-                     format_duration(trial.restarted_in.value_or(Duration{0})) +
+                     short_duration(trial.blocked.value_or(Duration{0})) + ", back " +
+                     short_duration(trial.restarted_in.value_or(Duration{0})) +
                      " after the restart was asked for";
   if (trial.end) {
     text += ", ended " + how_it_ended(*trial.end);
@@ -146,21 +153,23 @@ std::string command_for(const TrialReport& report, const EngineTrial& trial) {
 }
 
 void add_engine(std::string& text, const EngineTrial& trial, bool repeatable) {
-  text += "\n" + name_of(trial) + ": ";
+  constexpr std::size_t kIndent = 2;
+  const std::string name = name_of(trial) + ": ";
+  text += "\n";
   if (trial.carried()) {
-    text += carried_text(trial, repeatable) + "\n";
+    text += prose(name + carried_text(trial, repeatable), kIndent);
   } else if (!trial.usable) {
-    text += "cannot be used here: " + trial.reason + "\n";
+    text += prose(name + "cannot be used here: " + trial.reason, kIndent);
   } else {
-    text += step_text(trial.step) + ": " + trial.reason + "\n";
+    text += prose(name + step_text(trial.step) + ": " + trial.reason, kIndent);
     text += lines_text(trial.last_lines, "  ");
   }
   if (!trial.carried() && !trial.advice.empty()) {
-    text += "  to do: " + trial.advice + "\n";
+    text += prose("  to do: " + trial.advice, 2 * kIndent);
   }
   for (const api::WarningView& warning : trial.warnings) {
-    text += "  but " + warning.message + "\n";
-    text += warning.advice.empty() ? "" : "    to do: " + warning.advice + "\n";
+    text += prose("  but " + warning.message, 2 * kIndent);
+    text += warning.advice.empty() ? "" : prose("    to do: " + warning.advice, 3 * kIndent);
   }
 }
 
@@ -220,39 +229,48 @@ int exit_status_of(const TrialReport& report) {
   return any || report.too_fast ? kRefused : kUnusable;
 }
 
+namespace {
+
+std::string too_fast_text(const TrialRun& run) {
+  constexpr seconds kAtOnce{1};
+  return prose("The program ended by itself " +
+                   (run.took < kAtOnce ? "at once" : "after " + short_duration(run.took)) + ", " +
+                   how_it_ended(run) + ": too soon for a trial.",
+               0) +
+         lines_text(run.last_lines, "") +
+         prose(is_success(run)
+                   ? "Give it more to do, or input as large as that of the real run; a program "
+                     "that ends so fast needs no checkpoints."
+                   : "Make it run by itself first, in this folder and with these arguments.",
+               0);
+}
+
+std::string undisturbed_text(const TrialRun& run) {
+  std::string text =
+      prose("Undisturbed: " +
+                (run.ended ? "ended after " + short_duration(run.took) + " " + how_it_ended(run)
+                           : "ran on after " + short_duration(run.took)) +
+                ", " + human_bytes(run.output.size()) + " of output",
+            2);
+  return run.ended && !is_success(run) ? text + lines_text(run.last_lines, "  ") : text;
+}
+
+} // namespace
+
 std::string trial_text(const TrialReport& report) {
-  std::string text;
   if (report.too_fast && report.undisturbed) {
-    const TrialRun& run = *report.undisturbed;
-    return "The program ended by itself after " + format_duration(run.took) + ", " +
-           how_it_ended(run) + ": too soon for a trial.\n" + lines_text(run.last_lines, "") +
-           (is_success(run)
-                ? "Give it more to do, or input as large as that of the real run; a program that "
-                  "ends so fast needs no checkpoints.\n"
-                : "Make it run by itself first, in this folder and with these arguments.\n");
+    return too_fast_text(*report.undisturbed);
   }
-  if (report.undisturbed) {
-    text +=
-        "Undisturbed: " +
-        (report.undisturbed->ended ? "ended after " + format_duration(report.undisturbed->took) +
-                                         " " + how_it_ended(*report.undisturbed)
-                                   : "ran on after " + format_duration(report.undisturbed->took)) +
-        ", " + human_bytes(report.undisturbed->output.size()) + " of output\n";
-    if (report.undisturbed->ended && !is_success(*report.undisturbed)) {
-      text += lines_text(report.undisturbed->last_lines, "  ");
-    }
-  }
+  std::string text = report.undisturbed ? undisturbed_text(*report.undisturbed) : "";
   for (const EngineTrial& trial : report.engines) {
     add_engine(text, trial, report.repeatable);
   }
   const EngineTrial* best = best_of(report);
-  if (best != nullptr) {
-    text += "\nUse: " + command_for(report, *best) + "\n";
-  } else {
-    text += "\nNo engine has carried it. A program that saves itself can be run with --engine app "
-            "(docs/engines.md).\n";
-  }
-  return text;
+  return text + "\n" +
+         (best != nullptr ? "Use: " + command_for(report, *best) + "\n"
+                          : prose("No engine has carried it. A program that saves itself can be "
+                                  "run with --engine app (docs/engines.md).",
+                                  0));
 }
 
 json trial_json(const TrialReport& report) {

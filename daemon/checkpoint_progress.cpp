@@ -1,7 +1,10 @@
 #include "daemon/checkpoint_progress.hpp"
 
+#include "core/store/packing_names.hpp"
+
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 
 namespace ckpt::daemon {
@@ -10,6 +13,14 @@ namespace {
 constexpr seconds kSkew{2}; // between this host's clock and the one that dates files
 constexpr int kDeepest = 4; // engines make a folder or two
 constexpr int kMostFiles = 10'000;
+
+/// Of an older generation that the runner packs meanwhile, in the same folder.
+bool belongs_to_packing(const Path& file) {
+  const std::string name = file.filename().string();
+  return std::any_of(store::kPackingSuffixes.begin(),
+                     store::kPackingSuffixes.end(),
+                     [&](const char* suffix) { return name.ends_with(suffix); });
+}
 
 } // namespace
 
@@ -30,7 +41,7 @@ api::ProgressView progress_of(const CheckpointInWork& work) {
     struct stat info {};
     // Files appear and get other names while we look.
     if (::lstat(it->path().c_str(), &info) == 0 && S_ISREG(info.st_mode) &&
-        info.st_mtime >= oldest) {
+        info.st_mtime >= oldest && !belongs_to_packing(it->path())) {
       progress.done_bytes += static_cast<std::uint64_t>(info.st_size);
     }
   }

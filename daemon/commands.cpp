@@ -251,12 +251,16 @@ Status Commands::check_restart(const JobModel& found, const api::RestartRequest&
   if (!next_state(found.job.state, JobEventType::restart_asked) ||
       found.job.state == JobState::queued) {
     const std::string state(word(found.job.state));
+    const std::string id = found.job.id.str();
     return fail(ErrorClass::conflict,
                 "job_" + state,
-                found.job.id.str() + " is " + state + " and cannot be restarted",
-                found.job.state == JobState::completed
-                    ? "submit it again"
-                    : "`ckpt stop " + found.job.id.str() + "` first");
+                id + " is " + state + " and cannot be restarted",
+                found.job.state == JobState::completed ? "submit it again"
+                : found.job.state == JobState::queued
+                    ? "it goes on by itself: `ckpt why " + id +
+                          "` tells what it waits for; `ckpt stop " + id +
+                          "` first, to start it in another way"
+                    : "`ckpt stop " + id + "` first");
   }
   if (const auto mail = scheduler::mail_wish(request.sbatch_args); !mail) {
     return tl::unexpected(mail.error());

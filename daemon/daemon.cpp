@@ -89,6 +89,7 @@ public:
                   "another daemon has taken this state folder or its store over; this one leaves");
     }
     (void)remove_file(options_.paths.endpoint_file());
+    api::remove_socket_folder(options_.env, options_.paths.state_dir, socket_.parent_path());
     ownership_.release();
     return damage_.empty() ? Status{} : damaged();
   }
@@ -133,6 +134,7 @@ private:
       return tl::unexpected(!socket ? socket.error() : !tcp ? tcp.error() : token.error());
     }
     config.socket_path = *socket;
+    socket_ = *socket;
     config.tcp = *tcp;
     config.token = *token;
     if (const Status started = server_.start(config, use_cases_); !started) {
@@ -259,6 +261,7 @@ private:
   asio::signal_set signals_;
   asio::steady_timer timer_;
   api::ApiServer server_;
+  Path socket_; ///< of server_; empty: not started yet
   std::optional<Verifier> verifier_;
   TimePoint started_at_ = system_clock().now();
   MonoTime idle_since_{};

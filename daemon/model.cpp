@@ -1,6 +1,7 @@
 #include "daemon/model.hpp"
 
 #include "core/domain/machines.hpp"
+#include "daemon/event_text.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -93,8 +94,8 @@ void release(JobModel& model, const store::JobEvent& event) {
                                                                             : HoldWish::none;
   if (event.by == "scheduler") { // a hold from outside that parked it is gone
     move(model, JobEventType::restart_asked);
-  }
-  model.job.reason = event.reason;
+    model.job.reason = event.reason;
+  } // a person's hold is no reason of the row: see job_view
 }
 
 /// "node_fail: allocation 12 is over…": the reconciler puts the word first.
@@ -192,27 +193,6 @@ std::string type_of(JobEventKind kind) {
   return "job_" + std::string(word(kind));
 }
 
-std::string message_of(const store::JobEvent& event) {
-  std::string text(word(event.kind));
-  std::replace(text.begin(), text.end(), '_', ' ');
-  if (event.scheduler_job_id) {
-    text += " as " + event.scheduler_job_id->value;
-  }
-  for (const store::NoticeWay way : event.of ? event.notice : std::vector<store::NoticeWay>{}) {
-    text += " by " + std::string(word(way));
-  }
-  if (event.generation) {
-    text += " (" + event.generation->str() + ")";
-  }
-  if (event.exit_code) {
-    text += " with exit status " + std::to_string(*event.exit_code);
-  }
-  if (event.signal) {
-    text += " by signal " + std::to_string(*event.signal);
-  }
-  return event.reason.empty() ? text : text + ": " + event.reason;
-}
-
 void note_idempotency(const JobModel& model, const store::JobEvent& event, Change& change) {
   if (event.idempotency_key.empty()) {
     return;
@@ -301,7 +281,7 @@ void apply(JobModel& model, const store::JobEvent& event, Change& change) {
                            type_of(event.kind),
                            event.attempt,
                            event.generation,
-                           message_of(event),
+                           event_text(event),
                            event.by,
                            "job",
                            event.number});

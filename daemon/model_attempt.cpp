@@ -1,4 +1,6 @@
+#include "core/domain/end_words.hpp"
 #include "core/domain/machines.hpp"
+#include "daemon/event_text.hpp"
 #include "daemon/model.hpp"
 
 #include <algorithm>
@@ -54,6 +56,9 @@ void program_runs(Context& at) {
   at.row.reason.clear();
   at.move_attempt(AttemptEventType::program_runs);
   at.move_job(JobEventType::attempt_started, "");
+  if (at.moves_job() && at.model.job.state == JobState::running) {
+    at.model.job.reason.clear(); // what was said before is over, whatever it was
+  }
   // It has waited for those before it: one without a last word is gone.
   for (AttemptRow& earlier : at.model.attempts) {
     if (earlier.n < at.row.n && earlier.live()) {
@@ -73,9 +78,8 @@ void note_engine(Context& at) {
     at.row.engine_version = at.event.engine->version;
     at.model.job.engine = at.event.engine->engine;
   }
-  if (!at.event.reason.empty()) {
-    at.row.reason = at.event.reason;
-  }
+  // With it come the reasons against the others: nothing is wrong.
+  at.row.reason.clear();
 }
 
 void checkpoint_began(Context& at) {
@@ -197,8 +201,8 @@ void ended(Context& at) {
   }
   if (goes_on(reason)) {
     at.move_job(JobEventType::attempt_over,
-                "attempt " + at.row.n.str() + " ended: " + std::string(word(reason)) +
-                    (at.event.reason.empty() ? "" : " (" + at.event.reason + ")"));
+                "attempt " + at.row.n.str() + " " + end_words(reason) +
+                    (at.event.reason.empty() ? "" : ": " + at.event.reason));
   }
 }
 
@@ -212,28 +216,6 @@ std::string type_of(AttemptEventKind kind) {
     return "generation_" + name;
   }
   return "attempt_" + name;
-}
-
-std::string message_of(const AttemptRow& row, const store::AttemptEvent& event) {
-  std::string what(word(event.kind));
-  std::replace(what.begin(), what.end(), '_', ' ');
-  std::string text = "attempt " + row.n.str() + ": " + what;
-  if (event.generation) {
-    text += " " + event.generation->str();
-  }
-  if (event.trigger) {
-    text += " (" + std::string(word(*event.trigger)) + ")";
-  }
-  if (event.end_reason) {
-    text += " as " + std::string(word(*event.end_reason));
-  }
-  if (event.exit_code) {
-    text += ", exit status " + std::to_string(*event.exit_code);
-  }
-  if (event.signal) {
-    text += ", signal " + std::to_string(*event.signal);
-  }
-  return event.reason.empty() ? text : text + ": " + event.reason;
 }
 
 void apply_kind(Context& at) {
@@ -341,7 +323,7 @@ void apply(JobModel& model, AttemptId attempt, const store::AttemptEvent& event,
                            type_of(event.kind),
                            attempt,
                            event.generation,
-                           message_of(*row, event),
+                           event_text(*row, event),
                            "runner",
                            "attempt",
                            event.number});

@@ -1,4 +1,5 @@
 #include "core/base/log.hpp"
+#include "core/domain/end_words.hpp"
 #include "core/json/json.hpp"
 #include "daemon/reconciler.hpp"
 
@@ -302,9 +303,9 @@ JobCounts Reconciler::counts_of(const LiveJob& job) const {
       break;
     }
     if (counts.fruitless_in_a_row++ == 0) {
-      counts.fruitless_evidence = "attempt " + row->n.str() + ": " +
-                                  std::string(word(row->end_reason.value_or(EndReason::unknown))) +
-                                  (row->reason.empty() ? "" : " (" + row->reason + ")");
+      counts.fruitless_evidence = "attempt " + row->n.str() + " " +
+                                  end_words(row->end_reason.value_or(EndReason::unknown)) +
+                                  (row->reason.empty() ? "" : ": " + row->reason);
     }
   }
   return counts;

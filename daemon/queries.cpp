@@ -278,8 +278,9 @@ Result<std::vector<api::CoordinatorView>> Commands::coordinators() {
     view.pid = row.pid;
     view.started_at = row.started_at;
     const bool here = row.host == host_name();
-    view.state =
-        !here ? "unknown" : (process_info(static_cast<pid_t>(row.pid)) ? "running" : "gone");
+    const bool runs = here ? process_info(static_cast<pid_t>(row.pid)).has_value()
+                           : reconciler_.has_fresh_lease(row.job, row.attempt);
+    view.state = runs ? "running" : here ? "gone" : "unknown";
     views.push_back(view);
   }
   return views;

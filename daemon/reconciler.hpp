@@ -92,6 +92,8 @@ public:
   verdicts(const JobModel& model, const std::vector<store::GenerationOnDisk>& on_disk);
   /// Somebody may be at work in its folder.
   bool has_runner(const JobModel& model) const;
+  /// Its runner has shown a moment ago that it is at work.
+  bool has_fresh_lease(JobId id, AttemptId attempt) const;
   /// Removes what retention does not want; nothing while somebody is at work there.
   void tidy_now(LiveJob& job, const std::vector<store::GenerationOnDisk>& on_disk);
   /// Removes one. The caller has made sure that it may go.

@@ -112,6 +112,18 @@ bool Reconciler::may_have_runner(const LiveJob& job) const {
   return !waits;
 }
 
+/// Its runner has been at work a moment ago, and so has what it started.
+bool Reconciler::has_fresh_lease(JobId id, AttemptId attempt) const {
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end()) {
+    return false;
+  }
+  const LiveJob& job = *found->second;
+  const AttemptRow* newest = job.model.newest_attempt();
+  return newest != nullptr && newest->n == attempt && newest->live() && job.lease_of == attempt &&
+         job.lease && job.lease_since && now() - *job.lease_since < config_.limits.lease;
+}
+
 void Reconciler::tidy_if_quiet(LiveJob& job) {
   if (!job.tidy_wanted || job.busy) {
     return;

@@ -107,6 +107,32 @@ const GenerationRow* newest_good(const JobModel& model) {
   return best;
 }
 
+/// Its attempt was ended by somebody, and the scheduler has not told yet by whom and what for.
+bool ended_from_outside(const JobModel& model, const ViewContext& context) {
+  const SubmissionRow* open = model.open_submission();
+  const AttemptRow* newest = model.newest_attempt();
+  if (model.job.state != JobState::queued || open == nullptr || newest == nullptr ||
+      newest->token != open->token || newest->live() ||
+      newest->end_reason != EndReason::interrupted || !newest->term_seen) {
+    return false;
+  }
+  return context.allocation == nullptr ||
+         (!is_over(context.allocation->state) &&
+          context.allocation->restart_count <= newest->restart_count);
+}
+
+std::string reason_of(const JobModel& model, const ViewContext& context) {
+  const JobRow& job = model.job;
+  if (job.state == JobState::queued && job.hold == HoldWish::held) {
+    return "held by the user" + (job.reason.empty() ? "" : "; " + job.reason);
+  }
+  if (ended_from_outside(model, context)) {
+    return std::string("its allocation was ended from outside; asking ") +
+           (job.scheduler == SchedulerKind::slurm ? "Slurm" : "the scheduler") + " why";
+  }
+  return job.reason.empty() && job.state == JobState::queued ? context.waits_for : job.reason;
+}
+
 } // namespace
 
 api::AccountingView accounting_of(const JobModel& model, TimePoint now) {
@@ -221,11 +247,7 @@ api::JobView job_view(const JobModel& model, const ViewContext& context) {
   view.name = job.name;
   view.array = job.array;
   view.state = job.state;
-  view.reason =
-      job.reason.empty() && job.state == JobState::queued ? context.waits_for : job.reason;
-  if (job.state == JobState::queued && job.hold == HoldWish::held) {
-    view.reason = "held by the user" + (job.reason.empty() ? "" : "; " + job.reason);
-  }
+  view.reason = reason_of(model, context);
   view.scheduler = job.scheduler;
   view.engine_wish = job.engine_wish;
   view.engine = job.engine;

@@ -9,6 +9,7 @@ void add_details_verb(Cli& cli, const DetailsVerb& what) {
   auto job = std::make_shared<std::string>();
   Verb verb = cli.verb(what.name, what.help);
   verb.argument("JOB", *job, "Id, name, Slurm job id, or last");
+  verb.footer(what.footer);
   verb.runs([job, what](Session& session) {
     const auto daemon = session.daemon();
     if (!daemon) {

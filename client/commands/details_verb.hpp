@@ -13,6 +13,7 @@ struct DetailsVerb {
   std::string help;
   void (Output::*tell)(const JobDetails& details);
   bool last_lines = false; ///< with what a failed program said at last
+  std::string footer = {};
 };
 void add_details_verb(Cli& cli, const DetailsVerb& what);
 

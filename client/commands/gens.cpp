@@ -1,6 +1,7 @@
 #include "client/commands/commands.hpp"
 #include "client/daemon_control.hpp"
 #include "client/generation_argument.hpp"
+#include "client/job_tables.hpp"
 #include "client/session.hpp"
 #include "core/base/process.hpp"
 
@@ -95,7 +96,11 @@ int gens(Session& session, const Options& options) {
     return session.fail(found.error());
   }
   if (!options.raw) {
-    session.out().generations(*found);
+    const auto attempts = (*daemon)->attempts(options.job);
+    if (!attempts) {
+      return session.fail(attempts.error());
+    }
+    session.out().generations(*found, *attempts);
     return 0;
   }
   std::optional<GenerationId> named;
@@ -132,6 +137,7 @@ void add_gens(Cli& cli) {
             options->raw,
             "FOLDER",
             "Copy its images there, uncompressed and verified, to be restarted by hand");
+  verb.footer(kGenerationsLegend);
   verb.runs([options](Session& session) { return gens(session, *options); });
 }
 

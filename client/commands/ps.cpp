@@ -27,7 +27,8 @@ void add_ps(Cli& cli) {
       const bool slurm = seen->scheduler == SchedulerKind::slurm && seen->current_attempt;
       session.say("its other processes are on " + found->front().node + ", out of sight from here" +
                   (slurm ? "; `srun --jobid=" + seen->current_attempt->scheduler_job_id.value +
-                               " --overlap ps ux` looks there"
+                               " --overlap ps ux --forest` looks there: its own hang below " +
+                               std::to_string(found->front().pid)
                          : ""));
     }
     return 0;

@@ -5,18 +5,16 @@
 #include "core/base/kill_point.hpp"
 #include "core/store/content.hpp"
 #include "core/store/generation_files.hpp"
+#include "core/store/packing_names.hpp"
 
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <set>
 
 namespace ckpt::store {
 
 namespace {
-
-constexpr std::array kSuffixes{".zst", ".zst.tmp", ".unpacked"};
 
 tl::unexpected<Error> corrupt(const std::string& why) {
   return fail(ErrorClass::failed,
@@ -78,7 +76,7 @@ Result<StoredFile> pack_file(const Path& job, const StoredFile& file, int level,
 /// The names that packing and unpacking a file take beside it belong to nobody: a program may well
 /// save a `state` and a `state.zst`.
 bool has_room_beside(const StoredFile& file, const std::set<std::string>& all) {
-  return std::none_of(kSuffixes.begin(), kSuffixes.end(), [&](const char* suffix) {
+  return std::none_of(kPackingSuffixes.begin(), kPackingSuffixes.end(), [&](const char* suffix) {
     return all.contains(file.path + suffix);
   });
 }

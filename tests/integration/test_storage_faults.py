@@ -163,7 +163,7 @@ def test_without_room_for_long_it_is_parked_with_what_to_do_and_nothing_is_lost(
     parked = wait_until(lambda: site.job(job)["state"] == "parked" and site.job(job), 120, "parked")
     assert "free space" in parked["reason"], site.evidence(job)
     ended = [event["message"] for event in events(site, job) if event["type"] == "attempt_ended"]
-    assert sum("as interrupted" in message and "no room" in message for message in ended) == 3, ended
+    assert sum("was interrupted" in message and "no room" in message for message in ended) == 3, ended
     assert [g["id"] for g in site.json("gens", job)["items"] if g["state"] == "sealed"] == sealed
     store.empty()
     site.ckpt("restart", job)

@@ -181,7 +181,7 @@ def test_watch_and_events_that_go_on(site):
     try:
         site.ckpt("checkpoint", job)
         told = []
-        while not any("checkpoint_sealed" in line for line in told):
+        while not any("is sealed" in line for line in told):
             told.append(follower.stdout.readline())
             assert told[-1], told
     finally:

@@ -226,6 +226,23 @@ TEST_CASE("the token is made once, private, and long") {
   CHECK(read_token(file).error().code == "token_too_short");
 }
 
+TEST_CASE("the socket's folder goes when it is empty, and no other one does") {
+  const Folder folder;
+  const Environment env{{"XDG_RUNTIME_DIR", folder.path.string()}};
+  const auto made = make_socket_folder(env, "/s/a");
+  const auto other = make_socket_folder(env, "/s/b");
+  REQUIRE(made);
+  REQUIRE(other);
+  remove_socket_folder(env, "/s/a", *other);
+  CHECK(std::filesystem::exists(*other));
+  REQUIRE(write_file_atomically(*made / "ckptd.sock", ""));
+  remove_socket_folder(env, "/s/a", *made);
+  CHECK(std::filesystem::exists(*made));
+  std::filesystem::remove(*made / "ckptd.sock");
+  remove_socket_folder(env, "/s/a", *made);
+  CHECK_FALSE(std::filesystem::exists(*made));
+}
+
 TEST_CASE("the socket's folder is ours alone whatever the umask") {
   const Folder folder;
   const mode_t before = umask(0277);

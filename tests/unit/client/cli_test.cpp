@@ -83,6 +83,17 @@ TEST_CASE("no line of the help is wider than a terminal") {
   }
 }
 
+TEST_CASE("the columns of a list of checkpoints are explained on the spot") {
+  for (const std::string verb : {"gens", "show"}) {
+    const auto help = parse({verb, "--help"});
+    REQUIRE(help);
+    for (const std::string word :
+         {"BY ", "FROM", "FROZEN", "STORED", "BLOCKED", "proof", "before_walltime", "abandoned"}) {
+      CHECK_MESSAGE(help->text.find(word) != std::string::npos, word);
+    }
+  }
+}
+
 TEST_CASE("words that nobody expects are named as they were typed") {
   const Error error = refusal({"submit", "python3", "count.py", "3"});
   CHECK(error.message == "`ckpt submit` cannot tell what is meant by: python3 count.py 3");

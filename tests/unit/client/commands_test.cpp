@@ -235,6 +235,15 @@ TEST_CASE("tables fit 80 columns and name what a person looks for") {
   CHECK(fixture.ckpt({"logs", "j-7"}).out == std::string("line 1\nbinary \0\xff\n", 17));
 }
 
+TEST_CASE("show: what changes stands before what does not") {
+  Fixture fixture;
+  const std::string shown = fixture.ckpt({"show", "j-7"}).out;
+  REQUIRE(shown.find("\nGEN ") != std::string::npos);
+  for (const std::string late : {"policy", "created", "in  ", "scheduler"}) {
+    CHECK_MESSAGE(shown.find("\n" + late) > shown.find("\nGEN "), late);
+  }
+}
+
 TEST_CASE("restart passes rollback and changed wishes on") {
   Fixture fixture;
   CHECK(fixture

@@ -1,5 +1,6 @@
 #include "client/format.hpp"
 #include "client/job_tables.hpp"
+#include "client/lineage.hpp"
 #include "client/overview_text.hpp"
 #include "client/progress.hpp"
 #include "client/reasons.hpp"
@@ -106,7 +107,7 @@ TEST_CASE("why: what it waits for, and what to type") {
   details.job.current_attempt->scheduler_job_id = SchedulerJobId{"4711"};
   const std::string waits = why(details, kNow);
   CHECK(waits.find("in the queue as Slurm job 4711: others are before it") != std::string::npos);
-  CHECK(waits.find("attempt (1 on n1) ended by node_fail: node n1 died.") != std::string::npos);
+  CHECK(waits.find("attempt (1 on n1) lost its node: node n1 died.") != std::string::npos);
 
   details.job.state = JobState::parked;
   details.job.reason = "3 attempts in a row made no progress";
@@ -139,6 +140,67 @@ TEST_CASE("why: what it waits for, and what to type") {
   details.attempts.clear();
   details.job.current_attempt.reset();
   CHECK(why(details, kNow).find("j-7 waits: it was submitted only now") == 0);
+}
+
+TEST_CASE("why: no engine: the cause once, and what helps") {
+  JobDetails details = two_attempts();
+  details.attempts.resize(1);
+  details.attempts.front().end_reason = EndReason::launch_failed;
+  details.attempts.front().reason = "no engine can checkpoint this program here; dmtcp: there is "
+                                    "no DMTCP in PATH; criu: there is no criu";
+  details.generations.clear();
+  details.job.latest_generation.reset();
+  details.job.state = JobState::parked;
+  details.job.reason = "the program could not be started: " + details.attempts.front().reason;
+  const std::string text = why(details, kNow);
+  CHECK(text.find("no DMTCP in PATH") == text.rfind("no DMTCP in PATH"));
+  CHECK(text.find("launch_failed") == std::string::npos);
+  const auto doctor = text.find("`ckpt doctor`");
+  CHECK(doctor != std::string::npos);
+  CHECK(text.find("`ckpt restart j-7` begins anew.", doctor) != std::string::npos);
+
+  details.attempts.front().reason = "the folder is gone";
+  details.job.reason = "3 attempts in a row made no progress";
+  CHECK(why(details, kNow).find("(1 on n1) could not start the program: the folder is gone.") !=
+        std::string::npos);
+  CHECK(why(details, kNow).find("`ckpt logs j-7 --runner`") != std::string::npos);
+}
+
+TEST_CASE("why: an allocation that was ended from outside is not explained before it is known") {
+  JobDetails details = two_attempts();
+  details.job.state = JobState::queued;
+  details.job.reason = "its allocation was ended from outside; asking Slurm why";
+  details.attempts.back().state = AttemptState::ended;
+  details.attempts.back().ended_at = kNow;
+  details.attempts.back().end_reason = EndReason::interrupted;
+  details.job.current_attempt = details.attempts.back();
+  CHECK(why(details, kNow) == "j-7 waits: " + details.job.reason + ".");
+}
+
+TEST_CASE("behind a rollback: what is newer is abandoned, and said to be") {
+  JobDetails details = two_attempts();
+  details.generations.insert(details.generations.begin() + 1, sealed(2, 1, minutes{40}));
+  details.generations.back() = sealed(4, 2, minutes{80});
+  details.attempts.push_back(attempt(3, minutes{90}, std::nullopt));
+  details.attempts.back().job = details.job.id;
+  details.attempts.back().started_from = GenerationRef{details.job.id, GenerationId{1}};
+  CHECK(abandoned(details.generations, details.attempts) ==
+        std::vector{GenerationId{2}, GenerationId{4}});
+  const std::string table =
+      generations_text(with_abandoned(details.generations, details.attempts), kNow, 80);
+  CHECK(table.find("g2, g4: abandoned") != std::string::npos);
+  details.job.latest_generation = details.generations.front();
+  CHECK(why(details, kNow)
+            .find("g2, g4 are newer, but abandoned, and the checkpoint that it goes "
+                  "on from is g1 (") != std::string::npos);
+  // Without a rollback there is nothing to say.
+  CHECK(abandoned(two_attempts().generations, {}).empty());
+}
+
+TEST_CASE("a stop loses nothing, in the picture neither") {
+  JobDetails details = two_attempts();
+  details.attempts.front().end_reason = EndReason::stopped;
+  CHECK(split_lines(timeline(details, kNow, 80))[1].find('x', 14) == std::string::npos);
 }
 
 TEST_CASE("reasons that a table has no room for stand below it, whole") {
@@ -236,8 +298,12 @@ TEST_CASE("numbers for people") {
   CHECK(text.find("checkpoints: 10 sealed (10 interval), 1 failed\n") != std::string::npos);
   CHECK(text.find("lost: 6m (1.0 %)") != std::string::npos);
   CHECK(text.find("stored: 250 kB (1.0 MB uncompressed)") != std::string::npos);
-  CHECK(pruned_text({}, false).find("Nothing to remove") == 0);
+  CHECK(pruned_text({}, {}, false).find("Nothing to remove") == 0);
   const std::string pruned =
-      pruned_text({{JobId{7}, GenerationId{1}, 300'000, "beyond keep 2"}}, true);
+      pruned_text({{JobId{7}, GenerationId{1}, 300'000, "beyond keep 2"}}, {}, true);
   CHECK(pruned == "j-7 g1: 300 kB, beyond keep 2\n300 kB would be freed\n");
+  const std::string held = pruned_text({}, {{JobId{7}, true, 4, 2}, {JobId{8}, false, 3, 1}}, true);
+  CHECK(held.find("policies keep") == std::string::npos);
+  CHECK(held.find("j-7 has 4 checkpoints, --keep is 2: it runs, and") != std::string::npos);
+  CHECK(held.find("j-8 has 3 checkpoints, --keep is 1: its runner may") != std::string::npos);
 }

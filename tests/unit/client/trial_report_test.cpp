@@ -1,4 +1,6 @@
+#include "client/format.hpp"
 #include "client/trial_report.hpp"
+#include "core/base/strings.hpp"
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
@@ -39,8 +41,13 @@ TrialReport report_of(std::vector<EngineTrial> engines) {
   return report;
 }
 
+/// As it stands, or broken into lines on the way.
 bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
+  std::string flat;
+  for (const std::string& one : split(text, '\n')) {
+    flat += (flat.empty() ? "" : " ") + std::string(trim(one));
+  }
+  return text.find(part) != std::string::npos || flat.find(part) != std::string::npos;
 }
 
 } // namespace
@@ -66,6 +73,9 @@ TEST_CASE("an engine that carries the program is told with its numbers and the c
   CHECK(has(text, "dmtcp 4.2.0: carried: checkpoint of 12.3 MB"));
   CHECK(has(text, "output as that of an undisturbed run (4 B compared)"));
   CHECK(has(text, "Use: ckpt submit --engine dmtcp -- ./sim 'my input'"));
+  for (const std::string& line : split_lines(text)) {
+    CHECK_MESSAGE(display_width(line) <= 80, line);
+  }
   CHECK(exit_status_of(report) == 0);
   const auto json = trial_json(report);
   CHECK(json["carried_by"] == "dmtcp");
@@ -116,7 +126,7 @@ TEST_CASE("a program that ends at once is told so, and is no success") {
   report.undisturbed->took = milliseconds{300};
   report.undisturbed->exit_code = 3;
   report.too_fast = true;
-  CHECK(has(trial_text(report), "ended by itself after"));
+  CHECK(has(trial_text(report), "ended by itself at once"));
   CHECK(has(trial_text(report), "with exit status 3"));
   CHECK(exit_status_of(report) == 6);
   CHECK(trial_json(report)["too_fast"] == true);

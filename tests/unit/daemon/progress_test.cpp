@@ -34,6 +34,16 @@ TEST_CASE("what a checkpoint has written so far: new files, not those of older o
   CHECK(progress_of({dir.path(), kBegan, 400}) == api::ProgressView{"writing", 500, std::nullopt});
 }
 
+TEST_CASE("an older generation that is packed meanwhile is not counted") {
+  const test::TempDir dir;
+  make_file(dir.path() / "g1" / "a.dmtcp", 900, kBegan - minutes{1});
+  make_file(dir.path() / "g1" / "a.dmtcp.zst.tmp", 70, kBegan + seconds{1});
+  make_file(dir.path() / "g1" / "b.dmtcp.zst", 80, kBegan + seconds{1});
+  make_file(dir.path() / "g1" / "c.dmtcp.unpacked", 90, kBegan + seconds{1});
+  make_file(dir.path() / "g2" / "a.dmtcp", 300, kBegan + seconds{2});
+  CHECK(progress_of({dir.path(), kBegan, 2000}) == api::ProgressView{"writing", 300, 2000});
+}
+
 TEST_CASE("a folder that is not there yet") {
   const test::TempDir dir;
   CHECK(progress_of({dir.path() / "images", kBegan, 100}) == api::ProgressView{"writing", 0, 100});
