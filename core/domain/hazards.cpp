@@ -177,7 +177,9 @@ bool is_below(const std::string& path, const std::string& folder) {
 }
 
 bool is_engines_own(const std::string& path) {
-  return path.find("/ckpt-dmtcp-") != std::string::npos;
+  // DMTCP's folder of an attempt, and the library that it loads into each process.
+  return path.find("/ckpt-dmtcp-") != std::string::npos ||
+         path.find("/ckpt-file-ids-") != std::string::npos;
 }
 
 bool is_node_local(const OpenObject& file, const Surroundings& around) {

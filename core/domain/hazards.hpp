@@ -89,7 +89,8 @@ struct Warning {
 /// Below a folder, or the folder itself.
 bool is_below(const std::string& path, const std::string& folder);
 
-/// A temporary folder of an engine, below whatever folder it lies.
+/// In a temporary folder of an engine, below whatever folder it lies, or what one loads into
+/// programs.
 bool is_engines_own(const std::string& path);
 
 /// Whether a file is on this node only, and not a part of the system that every node has.

@@ -214,6 +214,7 @@ TEST_CASE("hazards: what of them is saved") {
                deleted(file("/tmp/gone")),
                file("/home/u/sim/c"),
                file("/tmp/ckpt-dmtcp-1/area"),
+               file("/tmp/store/bin/ckpt-file-ids-1.so"), // a store on this machine alone
                thing(ObjectKind::device, "/dev/null")})};
   CHECK(local_files_to_save(two, around()) == std::vector<std::string>{"/dev/shm/a", "/tmp/b"});
   CHECK(local_files_to_save(two, around(EngineKind::criu, LocalFiles::warn)).empty());
