@@ -49,7 +49,7 @@ public:
   void jobs(const std::vector<api::JobView>& jobs, bool all) override {
     if (jobs.empty()) {
       print(all ? "No jobs. `ckpt submit -- PROGRAM ARGS…` starts one.\n"
-                : "No unfinished jobs. `ckpt ls --all` shows the others.\n");
+                : "No unfinished jobs of these. `ckpt ls --all` shows the others, too.\n");
       return;
     }
     print(jobs_text(jobs, system_clock().now(), width_));
@@ -150,7 +150,7 @@ public:
 
   void generations(const std::vector<api::GenerationView>& generations,
                    const std::vector<api::AttemptView>& attempts) override {
-    print(generations.empty() ? "No checkpoint yet. `ckpt checkpoint JOB` takes one now.\n"
+    print(generations.empty() ? "No checkpoint. `ckpt checkpoint` takes one of a job that runs.\n"
                               : generations_text(with_abandoned(generations, attempts),
                                                  system_clock().now(),
                                                  width_));

@@ -61,8 +61,8 @@ tl::unexpected<Error> no_such_job(Registry& registry, const std::string& selecto
   std::string advice = "`ckpt ls --all` lists them";
   if (const auto task = registry.task_of_array_named(selector); task && *task) {
     const std::string tag = std::string(kArrayTag) + "=" + (*task)->array.str();
-    advice = "an array of that name has the tasks " + (*task)->name + " …: `ckpt ls --tag " + tag +
-             "` lists them, and other commands take --tag " + tag + " too";
+    advice = "an array of that name has the tasks " + (*task)->name + " …: `ckpt ls --all --tag " +
+             tag + "` lists them; checkpoint, stop, cancel and rm take --tag too";
   } else if (const auto names = registry.newest_names(kNamesLookedAt)) {
     const std::string near = nearest(selector, *names);
     advice = near.empty() ? advice : "did you mean '" + near + "'? " + advice;

@@ -20,8 +20,16 @@ std::optional<Path> job_of_runner(const Path& proc) {
     return std::nullopt;
   }
   const auto option = std::find(words.begin() + 2, words.end(), "--job");
-  return option == words.end() || option + 1 == words.end() ? std::nullopt
-                                                            : std::optional(Path(*(option + 1)));
+  if (option == words.end() || option + 1 == words.end()) {
+    return std::nullopt;
+  }
+  Path job = *(option + 1);
+  if (job.parent_path().filename() == "tasks") { // of an array: a link to the job's folder
+    std::error_code error;
+    const Path real = std::filesystem::canonical(job, error);
+    job = error ? job : real;
+  }
+  return job;
 }
 
 Path proc_of(pid_t pid) {

@@ -47,7 +47,7 @@ int list(Session& session, const Selection& selection) {
   if (!jobs) {
     return session.fail(jobs.error());
   }
-  session.out().jobs(*jobs, all || !filter->tags.empty());
+  session.out().jobs(*jobs, all);
   mention_others(session);
   return 0;
 }

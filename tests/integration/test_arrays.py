@@ -120,6 +120,8 @@ def test_a_batch_script_with_array_lines(site):
         ended = site.wait_state(f"{number}_{index}", OVER, 60)
         assert ended["state"] == "completed" and ended["name"] == f"sweep_{index}", site.evidence(ended["id"])
         assert (site.work / f"sweep-{number}-0{index}.txt").read_text() == f"task {index} of 3 in sweep\n"
+        temporary = os.readlink(site.store / "jobs" / ended["id"] / "tmpdir")
+        wait_until(lambda: not os.path.exists(temporary), 30, f"{temporary} is left")
     assert site.ckpt("wait", "--state", "completed", "--tag", f"array={array}", check=False).returncode == 0
     # sbatch's own forms: the variable, and the bare number; more than one job is one value with --json.
     done = site.ckpt("sbatch", "--parsable", "--wait", env={"SBATCH_ARRAY_INX": "4,6"}, check=False, *[*APP, "job.sh"])

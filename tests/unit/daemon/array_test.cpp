@@ -36,7 +36,7 @@ TEST_CASE("an array is one submission, and each of its tasks a job of its own") 
   CHECK(by_name.error().code == "no_such_job");
   CHECK(by_name.error().advice.starts_with("an array of that name has the tasks " +
                                            world.view(jobs[0]).name +
-                                           " …: `ckpt ls --tag array=" + jobs[0].str() + "`"));
+                                           " …: `ckpt ls --all --tag array=" + jobs[0].str() + "`"));
 
   // The script finds the job of the task that it is started for.
   const auto script = read_file(world.scheduler.jobs.begin()->second.submission.script);

@@ -72,3 +72,18 @@ TEST_CASE("another job's runner on this host, and what is below it, is known") {
   }
   CHECK_FALSE(is_tmpdir_of_others("/tmp/shared-one", ours));
 }
+
+TEST_CASE("a task of an array is started by a link, and is the job that this leads to") {
+  const ckpt::test::TempDir dir;
+  const Path ours = std::filesystem::canonical(dir.path()) / "jobs" / "j-1";
+  const Path tasks = dir.path() / "arrays" / "00ff" / "tasks";
+  REQUIRE(make_directories(ours));
+  REQUIRE(make_directories(tasks));
+  std::filesystem::create_symlink(ours, tasks / "7");
+  std::filesystem::create_symlink("/tmp/own-one", ours / "tmpdir");
+  const StandIn itself(dir.path(), tasks / "7");
+  CHECK_FALSE(is_tmpdir_of_others("/tmp/own-one", ours));
+  CHECK_FALSE(is_of_another_job(itself.child(), ours));
+  CHECK(is_tmpdir_of_others("/tmp/own-one", ours.parent_path() / "j-2"));
+  CHECK(is_of_another_job(itself.child(), ours.parent_path() / "j-2"));
+}
