@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { cancel, restart } from "../acts";
 import type { Generation, Job } from "../api/types";
 import { bytes, clock, relative, words } from "../model/format";
@@ -8,7 +8,8 @@ import { isGood } from "../model/lineage";
 /** The browser's own modal dialog: it holds the focus, Escape closes it, and the focus goes back to where it was. */
 function Dialog({ title, onClose, children }: { title: string; onClose: () => void; children: ComponentChildren }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before the browser handles its next event: an Escape that follows the click at once closes the dialog, too.
+  useLayoutEffect(() => {
     const before = document.activeElement as HTMLElement | null;
     dialog.current?.showModal();
     return () => before?.focus();
