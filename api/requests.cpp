@@ -185,7 +185,11 @@ template <class Request> Status read_ways(Fields& fields, const char* what, Requ
 } // namespace
 
 json to_json(const RestartRequest& request) {
-  return ways_to_json(request);
+  json out = ways_to_json(request);
+  if (!request.engine_path.empty()) {
+    out["engine_path"] = bytes_json(request.engine_path);
+  }
+  return out;
 }
 
 Result<RestartRequest> restart_request_from_json(const json& in) {
@@ -197,6 +201,7 @@ Result<RestartRequest> restart_request_from_json(const json& in) {
   if (auto read = read_ways(fields, "restart", request); !read) {
     return tl::unexpected(read.error());
   }
+  request.engine_path = fields.bytes_or("engine_path", "");
   if (auto fine = fields.finish(); !fine) {
     return tl::unexpected(fine.error());
   }

@@ -293,6 +293,8 @@ struct RestartRequest {
   std::vector<std::string> sbatch_args;   ///< behind those of the submit, so they win
   std::optional<Duration> time_limit;     ///< nothing: as before
   std::string policy_patch; ///< JSON object for patch_policy, its form is checked; empty: none
+  std::string
+      engine_path; ///< folders with engines, searched behind the job's PATH; empty: as before
   std::string idempotency_key;
 };
 

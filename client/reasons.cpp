@@ -82,9 +82,8 @@ std::string first_to_do(const JobDetails& details) {
   case EndReason::launch_failed:
     return contains(attempt->reason, "no engine can checkpoint") ||
                    contains(attempt->reason, "cannot be used")
-               ? " `ckpt doctor` tells what is missing. A job keeps the PATH of its submission: if "
-                 "only your PATH lacked it, `ckpt cancel " +
-                     id + "` and submit it again. Once it is installed or configured:"
+               ? " `ckpt doctor` tells what is missing. Once it is installed, or on your PATH "
+                 "(`module load dmtcp`), where the job finds it from then on:"
                : " `ckpt logs " + id + " --runner` has the details. Once that is mended:";
   case EndReason::restart_failed:
     return " `ckpt logs " + id + " --runner` has the details.";

@@ -361,7 +361,11 @@ Status Commands::restart(JobId id, const api::RestartRequest& request) {
     return tl::unexpected(adopted.error());
   }
   LiveJob& job = **adopted;
-  const store::RestartOptions options{*args, request.time_limit};
+  store::RestartOptions options{*args, request.time_limit, request.engine_path};
+  if (const auto before = job.folder.read_restart_options();
+      before && options.engine_path.empty()) {
+    options.engine_path = before->engine_path;
+  }
   if (const Status written = job.folder.write_restart_options(options); !written) {
     return written;
   }

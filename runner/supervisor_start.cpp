@@ -178,8 +178,12 @@ Result<std::unique_ptr<engine::Session>> Supervisor::try_start() {
 }
 
 Status Supervisor::choose_engine_for(const Manifest* manifest) {
-  const engine::EngineConfig config = engine::EngineConfig::for_job(
-      spec_.env, engine::EngineConfig::from_environment(context_.env));
+  engine::EngineConfig otherwise = engine::EngineConfig::from_environment(context_.env);
+  if (const auto options = folder_.read_restart_options();
+      options && !options->engine_path.empty()) {
+    otherwise.path = options->engine_path + ":" + otherwise.folders();
+  }
+  const engine::EngineConfig config = engine::EngineConfig::for_job(spec_.env, otherwise);
   const engine::ProgramInfo program =
       make_program(context_, spec_, policy_, claim_.attempt, tmpdir_, inside_);
   if (manifest != nullptr) {

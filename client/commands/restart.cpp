@@ -1,4 +1,5 @@
 #include "client/commands/commands.hpp"
+#include "client/engine_path.hpp"
 #include "client/generation_argument.hpp"
 #include "client/job_options.hpp"
 #include "client/sbatch_options.hpp"
@@ -18,6 +19,7 @@ int restart(Session& session, const Options& options) {
   api::RestartRequest request;
   request.sbatch_args = options.sbatch_args;
   request.time_limit = options.time_limit;
+  request.engine_path = engine_path(session.env());
   if (options.generation) {
     const auto id = generation_argument(*options.generation, options.job);
     if (!id) {

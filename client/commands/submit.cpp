@@ -1,6 +1,7 @@
 #include "client/array.hpp"
 #include "client/batch_options.hpp"
 #include "client/commands/commands.hpp"
+#include "client/engine_path.hpp"
 #include "client/follow.hpp"
 #include "client/job_options.hpp"
 #include "client/resume.hpp"
@@ -19,8 +20,10 @@ struct Options {
   bool resume = false;
 };
 
-Result<api::JobView> restarted(ApiClient& client, const api::JobView& job, const Options& options) {
+Result<api::JobView>
+restarted(Session& session, ApiClient& client, const api::JobView& job, const Options& options) {
   api::RestartRequest request;
+  request.engine_path = engine_path(session.env());
   request.sbatch_args = options.sbatch_args;
   request.time_limit = options.spec.time_limit;
   auto patch = policy_patch(options.policy);
@@ -57,7 +60,7 @@ std::optional<int> resume(Session& session, ApiClient& client, const Options& op
   case Resumption::restart:
     break;
   }
-  const auto again = restarted(client, **job, options);
+  const auto again = restarted(session, client, **job, options);
   if (!again) {
     return session.fail(again.error());
   }

@@ -53,6 +53,8 @@ struct StartWish {
 struct RestartOptions {
   std::vector<std::string> sbatch_args; ///< behind those of the spec
   std::optional<Duration> time_limit;
+  /// Folders, parted by colons, of the engines that whoever restarts has: behind the spec's PATH.
+  std::string engine_path;
   bool operator==(const RestartOptions&) const = default;
 };
 

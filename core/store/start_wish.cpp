@@ -40,6 +40,7 @@ Result<RestartOptions> restart_options_from_json(const json& object) {
     }
   }
   options.time_limit = fields.optional_duration("time_limit_seconds");
+  options.engine_path = fields.bytes_or("engine_path", "");
   if (const Status done = fields.finish(); !done) {
     return tl::unexpected(done.error());
   }
@@ -85,6 +86,9 @@ Status JobFolder::write_restart_options(const RestartOptions& options) const {
   object["sbatch_args"] = words;
   if (options.time_limit) {
     object["time_limit_seconds"] = seconds_json(*options.time_limit);
+  }
+  if (!options.engine_path.empty()) {
+    object["engine_path"] = bytes_json(options.engine_path);
   }
   return write_file_atomically(restart_file(path_), dump_json_pretty(object) + "\n");
 }

@@ -54,6 +54,23 @@ def test_launch_failed_parks_it(site):
     assert "could not be started" in parked["reason"], parked["reason"]
 
 
+def test_the_engine_of_the_shell_that_restarts_is_found(site):
+    """Submitted without one (`module load` forgotten), parked, and gone on with from a shell that has one: now, and at every later start."""
+    engine, there = ENGINES[0].values
+    with Site(BIN, cluster=site.cluster, env={"CKPT_CRIU": "", "CKPT_DMTCP_ROOT": ""}, config=CONFIG) as bare:
+        _, argv = counting_job(bare, engine, LONG)
+        job = re.search(r"j-\d+", bare.ckpt("submit", "--", *argv).stdout).group()
+        parked = bare.wait_state(job, ["parked", "running", "failed"], 60)
+        assert parked["state"] == "parked" and parked["attempts"][0]["end_reason"] == "launch_failed", bare.evidence(job)
+        assert "on your PATH" in " ".join(bare.ckpt("why", job).stdout.split())
+        bare.ckpt("restart", job, env=there)
+        bare.wait_state(job, "running", 60)
+        bare.ckpt("stop", job)
+        bare.ckpt("restart", job)
+        assert bare.wait_state(job, ["running", "parked"], 60)["state"] == "running", bare.evidence(job)
+        bare.ckpt("cancel", job)
+
+
 def test_restart_failed_parks_it_and_the_cancelled_stays_cancelled(site):
     job, _ = submit(site, LONG)
     gone, _ = submit(site, LONG)

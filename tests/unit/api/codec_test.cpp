@@ -226,12 +226,14 @@ TEST_CASE("a restart comes back as it was and is strict") {
   request.sbatch_args = {"-p", "high"};
   request.time_limit = hours{1};
   request.policy_patch = R"({"keep":4})";
+  request.engine_path = "/opt/dmtcp/bin:/opt/criu\xff/bin";
   const auto back = restart_request_from_json(to_json(request));
   REQUIRE_MESSAGE(back, back.error().message);
   CHECK(back->generation == request.generation);
   CHECK(back->sbatch_args == request.sbatch_args);
   CHECK(back->time_limit == request.time_limit);
   CHECK(back->policy_patch == request.policy_patch);
+  CHECK(back->engine_path == request.engine_path);
   CHECK_FALSE(restart_request_from_json(json{{"generation", "3"}}));
   CHECK_FALSE(restart_request_from_json(json{{"policy", {{"keep", 0}}}}));
   CHECK_FALSE(restart_request_from_json(json{{"other", 1}}));

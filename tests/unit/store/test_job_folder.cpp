@@ -116,6 +116,16 @@ TEST_CASE("job folder: output is fixed once") {
   CHECK(code_of(job.fix_output("stderr", "x")) == "invalid_output");
 }
 
+TEST_CASE("job folder: what a restart asked for is kept, and absent before the first") {
+  const TempDir dir;
+  const auto root = need(Store::open(dir.path()));
+  const auto job = need(root.create_job(sample_spec(JobId{1}), Policy{}));
+  CHECK(need(job.read_restart_options()) == RestartOptions{});
+  const RestartOptions wish{{"-p", "h\xff"}, std::chrono::hours{2}, "/opt/d:/opt/\xfe"};
+  need(job.write_restart_options(wish));
+  CHECK(need(job.read_restart_options()) == wish);
+}
+
 TEST_CASE("lease: absent, then what was written last") {
   const TempDir dir;
   const auto job = need(need(Store::open(dir.path())).create_job(sample_spec(JobId{1}), Policy{}));
