@@ -318,6 +318,7 @@ TEST_CASE("a checkpoint between a child's death and its parent's look is not tak
         "import os, time, sys\n"
         "child = os.fork()\n"
         "if child == 0: os._exit(3)\n"
+        "while open(f'/proc/{child}/stat').read().split()[2] != 'Z': time.sleep(0.01)\n"
         "print('x' * 60, flush=True)\n"
         "while not os.path.exists('look'): time.sleep(0.01)\n"
         "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)\n"
