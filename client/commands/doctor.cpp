@@ -1,5 +1,6 @@
 #include "client/commands/commands.hpp"
 #include "client/daemon_control.hpp"
+#include "client/engines_here.hpp"
 #include "client/format.hpp"
 #include "client/machine_findings.hpp"
 #include "client/session.hpp"
@@ -45,8 +46,7 @@ void look_at_engines(const Session& session,
   bool any = false; // that carries programs as they are
   for (const api::EngineView& one : engines) {
     const std::string name(word(one.engine));
-    const std::string tool = one.engine == EngineKind::dmtcp ? "dmtcp_launch" : name;
-    const Path here = one.engine == EngineKind::app ? Path() : find_program(tool, session.env());
+    const Path here = engine_program(one.engine, session.env());
     if (one.usable) {
       findings.push_back({Level::ok, "engine", "engine " + name + " " + one.version, ""});
     } else if (!here.empty()) {
