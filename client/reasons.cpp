@@ -137,8 +137,36 @@ std::string last_attempt(const JobDetails& details) {
          quoted(attempt->reason) + ".";
 }
 
+constexpr std::string_view kRestarted = "restarted by the user";
+
+/// "goes on from g2": what a queued job does when it runs.
+std::string what_comes(const JobDetails& details) {
+  const api::JobView& job = details.job;
+  const std::string chosen = std::string(kRestarted) + " from g"; // a rollback
+  if (job.reason.starts_with(chosen)) {
+    const std::size_t from = chosen.size() - 1;
+    const std::size_t end = job.reason.find_first_not_of("0123456789", from + 1);
+    return "goes on from " + job.reason.substr(from, end - from);
+  }
+  return job.latest_generation ? "goes on from " + job.latest_generation->id.str()
+                               : "begins anew, since it has no checkpoint";
+}
+
+/// A restart that was asked for a moment ago: Slurm has not answered yet.
+std::string restarting(const JobDetails& details) {
+  const api::JobView& job = details.job;
+  return job.id.str() + " was " + job.reason + ". " +
+         (job.scheduler == SchedulerKind::slurm ? "It waits for an allocation from Slurm, and "
+                                                : "It is about to start on this machine, and ") +
+         what_comes(details) + ".";
+}
+
 std::string queued(const JobDetails& details) {
   const api::JobView& job = details.job;
+  const bool restarted = job.reason.starts_with(kRestarted);
+  if (restarted && (!job.current_attempt || job.current_attempt->state != AttemptState::pending)) {
+    return restarting(details);
+  }
   std::string text = job.id.str() + " waits";
   const auto& attempt = job.current_attempt;
   if (attempt && attempt->state == AttemptState::pending) {
@@ -154,6 +182,9 @@ std::string queued(const JobDetails& details) {
   text += ".";
   if (attempt && attempt->state == AttemptState::ended) {
     return text; // nothing new has begun: the reason speaks of that one
+  }
+  if (restarted) {
+    return text + " It was " + job.reason + ", and " + what_comes(details) + " when it runs.";
   }
   text += last_attempt(details);
   return details.job.attempts_count > 0 ? text + " " + where_it_is(details) : text;
