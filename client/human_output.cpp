@@ -46,13 +46,9 @@ public:
   }
 
   void submitted(const api::ArrayView& array) override { print(text_of_submitted(array) + "\n"); }
-  void jobs(const std::vector<api::JobView>& jobs, bool all) override {
-    if (jobs.empty()) {
-      print(all ? "No jobs. `ckpt submit -- PROGRAM ARGS…` starts one.\n"
-                : "No unfinished jobs of these. `ckpt ls --all` shows the others, too.\n");
-      return;
-    }
-    print(jobs_text(jobs, system_clock().now(), width_));
+  void jobs(const std::vector<api::JobView>& jobs, const std::string& if_none) override {
+    print(jobs.empty() ? wrapped(if_none, width_, 0) + "\n"
+                       : jobs_text(jobs, system_clock().now(), width_));
   }
 
   /// What changes comes first: a screen is cut at its end.

@@ -1,3 +1,4 @@
+#include "client/array.hpp"
 #include "client/commands/commands.hpp"
 #include "client/follow.hpp"
 
@@ -102,7 +103,7 @@ int logs(Session& session, const Options& options) {
         return options.follow ? silence.look(so_far) : Status();
       });
   if (!copied) {
-    return session.fail(copied.error());
+    return session.fail(with_tasks(session, options.job, copied.error()));
   }
   if (*copied == 0) {
     explain_nothing(session, options);

@@ -1,5 +1,7 @@
 #include "tests/unit/api/fake_use_cases.hpp"
 
+#include <algorithm>
+
 namespace ckpt::test {
 namespace {
 
@@ -187,7 +189,16 @@ Result<api::Page<api::JobView>> FakeUseCases::list_jobs(const api::JobFilter& as
   if (asked.after) {
     return api::Page<api::JobView>{};
   }
-  return api::Page<api::JobView>{listed, "j-7"};
+  std::vector<api::JobView> page;
+  for (const api::JobView& one : listed) {
+    const bool meant =
+        asked.states.empty() ||
+        std::find(asked.states.begin(), asked.states.end(), one.state) != asked.states.end();
+    if (meant || !heeds_states) {
+      page.push_back(one);
+    }
+  }
+  return api::Page<api::JobView>{page, "j-7"};
 }
 
 Result<api::JobView> FakeUseCases::get_job(const std::string& asked) {

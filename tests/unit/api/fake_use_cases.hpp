@@ -77,6 +77,7 @@ public:
   api::JobView the_job = sample_job();
   std::vector<api::GenerationView> kept{sample_generation()};
   std::vector<api::JobView> listed{sample_job()};
+  bool heeds_states = false;        ///< lists only those that the filter asks for
   std::atomic<int> silent_turns{0}; ///< so often the output is empty, and not all there is
 
   std::mutex mutex;

@@ -88,3 +88,52 @@ TEST_CASE("a submission from a shell without an engine says so, in one line") {
   CHECK(fixture.ckpt({"submit", "--engine", "criu", "--", "./sim"}).err ==
         "ckpt: note: no engine criu in this shell; `ckpt doctor` tells what to do\n");
 }
+
+TEST_CASE("a list without unfinished jobs names the command that shows the others") {
+  Fixture fixture;
+  fixture.use_cases.heeds_states = true;
+  auto& jobs = fixture.use_cases.listed;
+  jobs = {test::sample_job(), test::sample_job(), test::sample_job()};
+  jobs[0].state = jobs[1].state = JobState::completed;
+  jobs[2].state = JobState::failed;
+  CHECK(fixture.ckpt({"ls", "--tag", "array=j-7"}).out ==
+        "No unfinished jobs of these (2 completed, 1 failed).\n"
+        "`ckpt ls --all --tag array=j-7` shows those that ended.\n");
+  CHECK(fixture.ckpt({"ls"}).out.find("`ckpt ls --all` shows") != std::string::npos);
+  CHECK(fixture.ckpt({"ls", "--state", "parked"}).out.find("No jobs of these.") == 0);
+  CHECK(fixture.json_of({"ls"})["items"].empty());
+  jobs.clear();
+  CHECK(fixture.ckpt({"ls"}).out == "No jobs. `ckpt submit -- PROGRAM ARGS…` starts one.\n");
+  CHECK(fixture.ckpt({"ls", "--tag", "a=b"}).out.find("No jobs of these.") == 0);
+}
+
+TEST_CASE("the name of an array leads to its tasks") {
+  Fixture fixture;
+  auto& jobs = fixture.use_cases.listed;
+  const auto task = [](std::int64_t id, std::int64_t index, JobState state) {
+    api::JobView job = test::sample_job();
+    job.id = JobId{id};
+    job.array = api::ArrayTaskView{JobId{3}, index};
+    job.name = "sweep_" + std::to_string(index);
+    job.state = state;
+    job.current_attempt->scheduler_job_id = SchedulerJobId{"24_" + std::to_string(index)};
+    return job;
+  };
+  jobs = {task(3, 1, JobState::running),
+          task(4, 2, JobState::running),
+          task(5, 3, JobState::queued),
+          task(6, 4, JobState::completed)};
+  jobs.push_back(test::sample_job());
+  const std::string expected =
+      "ckpt: 'sweep' is a job array, and each of its tasks a job\n"
+      "  4 tasks, j-3 … j-6: 1 queued, 2 running, 1 completed.\n"
+      "  `ckpt ls --all --tag array=j-3` lists them; one of them is j-3, or sweep_1\n";
+  for (const std::string verb : {"show", "why", "logs", "gens"}) {
+    const Outcome1 outcome = fixture.ckpt({verb, "sweep"});
+    CHECK(outcome.status == 3);
+    CHECK(outcome.err == expected);
+  }
+  CHECK(fixture.ckpt({"show", "24"}).err.find("4 tasks, j-3 … j-6") != std::string::npos);
+  CHECK(fixture.ckpt({"show", "swee"}).err.find("there is no job swee") != std::string::npos);
+  CHECK(fixture.json_of({"show", "sweep"}, 3)["code"] == "no_such_job");
+}
