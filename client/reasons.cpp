@@ -139,14 +139,11 @@ std::string last_attempt(const JobDetails& details) {
 
 constexpr std::string_view kRestarted = "restarted by the user";
 
-/// "goes on from g2": what a queued job does when it runs.
+/// What a queued job does when it runs, behind the reason for which it is queued.
 std::string what_comes(const JobDetails& details) {
   const api::JobView& job = details.job;
-  const std::string chosen = std::string(kRestarted) + " from g"; // a rollback
-  if (job.reason.starts_with(chosen)) {
-    const std::size_t from = chosen.size() - 1;
-    const std::size_t end = job.reason.find_first_not_of("0123456789", from + 1);
-    return "goes on from " + job.reason.substr(from, end - from);
+  if (job.reason.starts_with(std::string(kRestarted) + " from g")) { // a rollback
+    return "goes on from there";
   }
   return job.latest_generation ? "goes on from " + job.latest_generation->id.str()
                                : "begins anew, since it has no checkpoint";

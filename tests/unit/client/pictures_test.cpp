@@ -152,13 +152,13 @@ TEST_CASE("why: a job that was restarted tells what comes next") {
   CHECK(why(details, kNow) == "j-7 was restarted by the user. It waits for an allocation from "
                               "Slurm, and goes on from g2.");
   details.job.reason = "restarted by the user from g1; --stop-after has done its work";
-  CHECK(why(details, kNow).ends_with("goes on from g1."));
+  CHECK(why(details, kNow).ends_with("and goes on from there."));
   details.job.current_attempt->state = AttemptState::pending;
   details.job.current_attempt->scheduler_job_id = SchedulerJobId{"4711"};
   CHECK(why(details, kNow)
             .starts_with("j-7 waits in the queue as Slurm job 4711. It was restarted "
                          "by the user from g1"));
-  CHECK(why(details, kNow).ends_with("goes on from g1 when it runs."));
+  CHECK(why(details, kNow).ends_with("and goes on from there when it runs."));
   details.job.scheduler = SchedulerKind::local;
   details.job.current_attempt.reset();
   details.job.latest_generation.reset();
