@@ -4,11 +4,37 @@
 #include "core/domain/array.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace ckpt::client {
 namespace {
 
 constexpr int kTasksAtOnce = 1000; // of one page
+
+bool is_called(const api::JobView& task, const std::string& selector) {
+  if (task.name == selector + "_" + std::to_string(task.array->index)) {
+    return true;
+  }
+  const auto number = task.current_attempt ? task_of_id(task.current_attempt->scheduler_job_id)
+                                           : std::optional<TaskOfId>();
+  return number && number->array.value == selector;
+}
+
+/// Those of the newest array of that name or number.
+std::vector<api::JobView> tasks_of(const std::string& selector,
+                                   const std::vector<api::JobView>& jobs) {
+  std::optional<JobId> newest;
+  for (const api::JobView& job : jobs) {
+    if (job.array && is_called(job, selector)) {
+      newest = std::max(newest, std::optional(job.array->id));
+    }
+  }
+  std::vector<api::JobView> tasks;
+  std::copy_if(jobs.begin(), jobs.end(), std::back_inserter(tasks), [&](const api::JobView& job) {
+    return newest && job.array && job.array->id == *newest;
+  });
+  return tasks;
+}
 
 } // namespace
 
@@ -54,6 +80,40 @@ std::string number_of(const api::ArrayView& array) {
     }
   }
   return "";
+}
+
+std::string states_text(const std::vector<api::JobView>& jobs) {
+  std::string text;
+  for (const JobState state : Words<JobState>::kAll) {
+    const auto count = std::count_if(
+        jobs.begin(), jobs.end(), [&](const api::JobView& job) { return job.state == state; });
+    if (count > 0) {
+      text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + std::string(word(state));
+    }
+  }
+  return text;
+}
+
+Error with_tasks(Session& session, const std::string& selector, Error error) {
+  const auto daemon = session.daemon();
+  if (session.json() || !daemon || (error.code != "no_such_job" && error.code != "ambiguous_job")) {
+    return error;
+  }
+  api::JobFilter filter;
+  filter.limit = kTasksAtOnce;
+  const auto all = (*daemon)->all_jobs(filter);
+  const std::vector<api::JobView> tasks =
+      tasks_of(selector, all.value_or(std::vector<api::JobView>{}));
+  if (tasks.empty()) {
+    return error;
+  }
+  const api::JobView& first = tasks.front();
+  error.message = "'" + selector + "' is a job array, and each of its tasks a job";
+  error.advice = std::to_string(tasks.size()) + " tasks, " + first.id.str() +
+                 (tasks.size() > 1 ? " … " + tasks.back().id.str() : "") + ": " +
+                 states_text(tasks) + ". `ckpt ls --all --tag array=" + first.array->id.str() +
+                 "` lists them; one of them is " + first.id.str() + ", or " + first.name;
+  return error;
 }
 
 std::string text_of_submitted(const api::ArrayView& array) {

@@ -3,6 +3,7 @@
 #include "client/session.hpp"
 
 #include <string>
+#include <vector>
 
 // What submit and sbatch do with a job array.
 
@@ -18,6 +19,13 @@ int wait_for_end(Session& session, const api::ArrayView& array);
 
 /// "24"; empty while it has none.
 std::string number_of(const api::ArrayView& array);
+
+/// "2 running, 1 queued, 1 completed". Pure.
+std::string states_text(const std::vector<api::JobView>& jobs);
+
+/// What an answer without a job becomes where `selector` is an array's name or number: its tasks,
+/// and what lists them. Else unchanged.
+Error with_tasks(Session& session, const std::string& selector, Error error);
 
 /// "200 tasks submitted as j-7 … j-206", and what shows and ends them: lines for people.
 std::string text_of_submitted(const api::ArrayView& array);

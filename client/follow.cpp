@@ -129,7 +129,7 @@ Result<std::uint64_t> copy_output(Session& session,
                                   api::OutputRequest request,
                                   bool follow,
                                   std::FILE* out,
-                                  const std::function<Status()>& each_turn) {
+                                  const std::function<Status(std::uint64_t)>& each_turn) {
   Duration pause = kShortestPause;
   for (;;) {
     const auto chunk =
@@ -151,7 +151,7 @@ Result<std::uint64_t> copy_output(Session& session,
       return request.offset;
     }
     if (each_turn) {
-      if (const Status fine = each_turn(); !fine) {
+      if (const Status fine = each_turn(request.offset); !fine) {
         return tl::unexpected(fine.error());
       }
     }

@@ -36,13 +36,13 @@ void say_warnings(Session& session, const api::JobView& job);
 int wait_for_end(Session& session, const api::JobView& job);
 
 /// Copies a stream of a job to `out`, and with `follow` goes on until the job is settled.
-/// `each_turn` is called several times a second (may be empty).
+/// `each_turn` (may be empty) is called several times a second, with how many bytes there were.
 Result<std::uint64_t> copy_output(Session& session,
                                   const std::string& selector,
                                   api::OutputRequest request,
                                   bool follow,
                                   std::FILE* out,
-                                  const std::function<Status()>& each_turn);
+                                  const std::function<Status(std::uint64_t)>& each_turn);
 
 /// Counts Ctrl-C from now on, instead of being ended by it.
 const std::atomic<int>& count_interrupts();

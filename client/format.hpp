@@ -17,8 +17,12 @@ std::string optional_bytes(const std::optional<std::uint64_t>& bytes); ///< "512
 std::string or_dash(std::string text);
 /// "completed", "failed (exit status 7)", "failed (signal 9)".
 std::string outcome_of(JobState state, std::optional<int> exit_code, std::optional<int> signal);
-/// The same with what was said about it, unless that says nothing new.
+/// What was said about a state, without what it says twice: "cancelled by the user in attempt 3".
+std::string plain_reason(const std::string& reason);
+/// The outcome with what was said about it, unless that says nothing new.
 std::string outcome_with_reason(const api::JobView& job);
+/// Why the next checkpoint is due, with a word on what that means where it is not plain.
+std::string trigger_text(Trigger trigger);
 std::string interval_text(const Interval& interval); ///< "auto", "off", "30m"
 
 /// "slurm 22.05.8", "local".

@@ -46,13 +46,9 @@ public:
   }
 
   void submitted(const api::ArrayView& array) override { print(text_of_submitted(array) + "\n"); }
-  void jobs(const std::vector<api::JobView>& jobs, bool all) override {
-    if (jobs.empty()) {
-      print(all ? "No jobs. `ckpt submit -- PROGRAM ARGS…` starts one.\n"
-                : "No unfinished jobs of these. `ckpt ls --all` shows the others, too.\n");
-      return;
-    }
-    print(jobs_text(jobs, system_clock().now(), width_));
+  void jobs(const std::vector<api::JobView>& jobs, const std::string& if_none) override {
+    print(jobs.empty() ? wrapped(if_none, width_, 0) + "\n"
+                       : jobs_text(jobs, system_clock().now(), width_));
   }
 
   /// What changes comes first: a screen is cut at its end.
@@ -82,13 +78,16 @@ public:
 
   void acted(const std::vector<api::JobView>& jobs, const std::string& done) override {
     for (const api::JobView& job : jobs) {
-      std::string text =
-          job.id.str() + " " + done + ": " + outcome_of(job.state, job.exit_code, job.signal);
+      const std::string outcome = outcome_of(job.state, job.exit_code, job.signal);
+      const std::string reason = plain_reason(job.reason);
+      std::string text = job.id.str() + " " + done + ": " + outcome;
       if (job.latest_generation && job.state == JobState::parked) {
         text += " at " + job.latest_generation->id.str() + "; go on with `ckpt restart " +
                 job.id.str() + "`";
-      } else if (!job.reason.empty() && text.find(job.reason) == std::string::npos) {
-        text += " (" + job.reason + ")";
+      } else if (reason.starts_with(outcome + " ")) {
+        text = job.id.str() + " " + done + ": " + reason;
+      } else if (!reason.empty() && text.find(reason) == std::string::npos) {
+        text += " (" + reason + ")";
       }
       print(wrapped(text, width_, 0) + "\n");
     }
@@ -287,7 +286,7 @@ private:
       line("checkpoint",
            ago(*job.next_checkpoint_at, now) +
                (job.next_checkpoint_trigger
-                    ? " (" + std::string(word(*job.next_checkpoint_trigger)) + ")"
+                    ? " (" + trigger_text(*job.next_checkpoint_trigger) + ")"
                     : ""));
     }
     for (const api::GenerationView& one : details.generations) {

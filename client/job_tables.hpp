@@ -35,7 +35,7 @@ inline constexpr const char* kGenerationsLegend =
     "  BY       the attempt that wrote it\n"
     "  FROM     the checkpoint that this attempt had started from; -: the beginning\n"
     "  FROZEN   the instant that a restart from it goes back to\n"
-    "  SIZE     its content; STORED: what it takes on disk now, compressed\n"
+    "  SIZE     its content; STORED: what it takes on disk now, compressed; -: removed\n"
     "  BLOCKED  how long the program stood still for it\n"
     "  abandoned: the job was set back (`ckpt restart --generation`) and went on\n"
     "           from an older one; * pinned: kept until `ckpt unpin`";

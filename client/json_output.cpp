@@ -18,7 +18,7 @@ public:
 
   void submitted(const api::JobView& job) override { print(api::to_json(job)); }
   void submitted(const api::ArrayView& array) override { print(api::to_json(array)); }
-  void jobs(const std::vector<api::JobView>& jobs, bool /*all*/) override {
+  void jobs(const std::vector<api::JobView>& jobs, const std::string& /*if_none*/) override {
     print(api::list_to_json(jobs));
   }
   void details(const JobDetails& details) override {

@@ -31,6 +31,18 @@ std::vector<GenerationId> abandoned(const std::vector<api::GenerationView>& gene
   return left;
 }
 
+std::vector<GenerationId> left_aside_by(GenerationId chosen,
+                                        const std::vector<api::GenerationView>& generations) {
+  std::vector<GenerationId> left;
+  for (const api::GenerationView& one : generations) {
+    if (one.state == GenerationState::sealed && chosen < one.id && !one.pinned) {
+      left.push_back(one.id);
+    }
+  }
+  std::sort(left.begin(), left.end());
+  return left;
+}
+
 std::vector<api::GenerationView> with_abandoned(std::vector<api::GenerationView> generations,
                                                 const std::vector<api::AttemptView>& attempts) {
   const std::vector<GenerationId> left = abandoned(generations, attempts);

@@ -11,7 +11,12 @@ namespace ckpt::client {
 std::vector<GenerationId> abandoned(const std::vector<api::GenerationView>& generations,
                                     const std::vector<api::AttemptView>& attempts);
 
-/// The same, with that as the reason of each.
+/// The sealed generations that a start from `chosen` leaves aside, and that nobody has pinned: they
+/// go once a newer one is sealed. Pure.
+std::vector<GenerationId> left_aside_by(GenerationId chosen,
+                                        const std::vector<api::GenerationView>& generations);
+
+/// The generations, with that as the reason of each that was abandoned.
 std::vector<api::GenerationView> with_abandoned(std::vector<api::GenerationView> generations,
                                                 const std::vector<api::AttemptView>& attempts);
 

@@ -125,8 +125,11 @@ std::vector<Finding> machine_findings(const MachineFacts& facts) {
   return findings;
 }
 
-Finding store_finding(const api::StoreView& store, SchedulerKind scheduler) {
+Finding
+store_finding(const api::StoreView& store, SchedulerKind scheduler, const Path& config_file) {
   constexpr std::uint64_t kTwentieth = 20;
+  const std::string how = "`path` below [store] in " + config_file.string() +
+                          " (`ckpt config init` writes it), and then `ckpt daemon restart`.";
   const std::string what = "store " + store.path + " (" + store.filesystem +
                            "): " + human_bytes(store.available_bytes) + " free";
   if (store.available_bytes < store.total_bytes / kTwentieth) {
@@ -134,14 +137,16 @@ Finding store_finding(const api::StoreView& store, SchedulerKind scheduler) {
             "store_nearly_full",
             what,
             "Checkpoints will be refused when it is full. Lower --keep, cancel what is not needed, "
-            "or set store.path."};
+            "or set another one for new jobs: " +
+                how};
   }
   if (scheduler == SchedulerKind::slurm && is_of_one_machine(store.filesystem)) {
     return {Level::note,
             "store_not_shared",
             what + "; " + store.filesystem + " is a filesystem of one machine",
             "Every compute node has to see it under this path. Unless this is a cluster of one "
-            "machine, set store.path to a folder on the shared filesystem."};
+            "machine, set a folder on the shared filesystem: " +
+                how};
   }
   return {Level::ok, "store", what, ""};
 }

@@ -35,7 +35,8 @@ look_at_machine(const std::string& user, std::int64_t daemon_pid, const std::vec
 
 /// Pure.
 std::vector<Finding> machine_findings(const MachineFacts& facts);
-/// Whether the store can be where the compute nodes see it. Pure.
-Finding store_finding(const api::StoreView& store, SchedulerKind scheduler);
+/// Whether the store can be where the compute nodes see it. `config_file`: where it is set. Pure.
+Finding
+store_finding(const api::StoreView& store, SchedulerKind scheduler, const Path& config_file);
 
 } // namespace ckpt::client

@@ -57,7 +57,8 @@ public:
   virtual ~Output() = default;
   virtual void submitted(const api::JobView& job) = 0;
   virtual void submitted(const api::ArrayView& array) = 0;
-  virtual void jobs(const std::vector<api::JobView>& jobs, bool all) = 0;
+  /// `if_none`: what people read where there is none.
+  virtual void jobs(const std::vector<api::JobView>& jobs, const std::string& if_none) = 0;
   virtual void details(const JobDetails& details) = 0;
   virtual void removed(const std::vector<api::JobView>& jobs) = 0;
   /// After an action on one or several jobs; `done` is the word for people ("cancelled").

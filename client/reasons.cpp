@@ -136,8 +136,33 @@ std::string last_attempt(const JobDetails& details) {
          quoted(attempt->reason) + ".";
 }
 
+constexpr std::string_view kRestarted = "restarted by the user";
+
+/// What a queued job does when it runs, behind the reason for which it is queued.
+std::string what_comes(const JobDetails& details) {
+  const api::JobView& job = details.job;
+  if (job.reason.starts_with(std::string(kRestarted) + " from g")) { // a rollback
+    return "goes on from there";
+  }
+  return job.latest_generation ? "goes on from " + job.latest_generation->id.str()
+                               : "begins anew, since it has no checkpoint";
+}
+
+/// A restart that was asked for a moment ago: Slurm has not answered yet.
+std::string restarting(const JobDetails& details) {
+  const api::JobView& job = details.job;
+  return job.id.str() + " was " + job.reason + ". " +
+         (job.scheduler == SchedulerKind::slurm ? "It waits for an allocation from Slurm, and "
+                                                : "It is about to start on this machine, and ") +
+         what_comes(details) + ".";
+}
+
 std::string queued(const JobDetails& details) {
   const api::JobView& job = details.job;
+  const bool restarted = job.reason.starts_with(kRestarted);
+  if (restarted && (!job.current_attempt || job.current_attempt->state != AttemptState::pending)) {
+    return restarting(details);
+  }
   std::string text = job.id.str() + " waits";
   const auto& attempt = job.current_attempt;
   if (attempt && attempt->state == AttemptState::pending) {
@@ -153,6 +178,9 @@ std::string queued(const JobDetails& details) {
   text += ".";
   if (attempt && attempt->state == AttemptState::ended) {
     return text; // nothing new has begun: the reason speaks of that one
+  }
+  if (restarted) {
+    return text + " It was " + job.reason + ", and " + what_comes(details) + " when it runs.";
   }
   text += last_attempt(details);
   return details.job.attempts_count > 0 ? text + " " + where_it_is(details) : text;

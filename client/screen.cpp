@@ -1,5 +1,6 @@
 #include "client/screen.hpp"
 
+#include "client/format.hpp"
 #include "core/base/strings.hpp"
 
 #include <sys/ioctl.h>
@@ -53,7 +54,7 @@ Screen::~Screen() {
   put(out_, kLeave);
 }
 
-Status Screen::show(const std::function<Status(Output&)>& draw) {
+Status Screen::show(const std::string& head, const std::function<Status(Output&)>& draw) {
   const winsize size = size_of(out_);
   char* text = nullptr;
   std::size_t length = 0;
@@ -65,7 +66,9 @@ Status Screen::show(const std::function<Status(Output&)>& draw) {
   const Status drawn = draw(*make_human_output(memory, size.ws_col, colour));
   (void)std::fclose(memory);
   if (drawn) {
-    put(out_, frame(std::string(text, length), size.ws_row));
+    put(out_,
+        frame(printable(shortened(head, size.ws_col)) + "\n" + std::string(text, length),
+              size.ws_row));
   }
   std::free(text); // NOLINT: open_memstream's
   return drawn;

@@ -18,8 +18,9 @@ public:
   Screen(const Screen&) = delete;
   Screen& operator=(const Screen&) = delete;
 
-  /// What `draw` writes, cut to the terminal's size; nothing is shown when it fails.
-  Status show(const std::function<Status(Output&)>& draw);
+  /// A line above, and below it what `draw` writes, cut to the terminal's size; nothing is shown
+  /// when it fails.
+  Status show(const std::string& head, const std::function<Status(Output&)>& draw);
 
 private:
   std::FILE* out_;

@@ -1,5 +1,6 @@
 #include "client/commands/details_verb.hpp"
 
+#include "client/array.hpp"
 #include "client/job_details.hpp"
 #include "client/session.hpp"
 
@@ -17,7 +18,7 @@ void add_details_verb(Cli& cli, const DetailsVerb& what) {
     }
     auto details = details_of(**daemon, *job);
     if (!details) {
-      return session.fail(details.error());
+      return session.fail(with_tasks(session, *job, details.error()));
     }
     if (what.last_lines && details->job.state == JobState::failed) {
       details->last_lines = last_lines_of(**daemon, details->job);

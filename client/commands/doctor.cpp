@@ -1,5 +1,6 @@
 #include "client/commands/commands.hpp"
 #include "client/daemon_control.hpp"
+#include "client/engines_here.hpp"
 #include "client/format.hpp"
 #include "client/machine_findings.hpp"
 #include "client/session.hpp"
@@ -45,8 +46,7 @@ void look_at_engines(const Session& session,
   bool any = false; // that carries programs as they are
   for (const api::EngineView& one : engines) {
     const std::string name(word(one.engine));
-    const std::string tool = one.engine == EngineKind::dmtcp ? "dmtcp_launch" : name;
-    const Path here = one.engine == EngineKind::app ? Path() : find_program(tool, session.env());
+    const Path here = engine_program(one.engine, session.env());
     if (one.usable) {
       findings.push_back({Level::ok, "engine", "engine " + name + " " + one.version, ""});
     } else if (!here.empty()) {
@@ -87,7 +87,8 @@ void look_at_this_machine(const Session& session,
   }
 }
 
-std::optional<api::StatusView> look_at_daemon(Session& session, Findings& findings) {
+std::optional<api::StatusView>
+look_at_daemon(Session& session, const Path& config_file, Findings& findings) {
   const auto daemon = session.daemon();
   if (!daemon) {
     findings.push_back(
@@ -114,7 +115,7 @@ std::optional<api::StatusView> look_at_daemon(Session& session, Findings& findin
   }
   look_at_scheduler(status->scheduler, findings);
   look_at_engines(session, status->engines, findings);
-  findings.push_back(store_finding(status->store, status->scheduler.kind));
+  findings.push_back(store_finding(status->store, status->scheduler.kind, config_file));
   for (const api::DegradedView& reason : status->degraded) {
     findings.push_back({Level::problem, reason.code, reason.message, reason.advice});
   }
@@ -129,7 +130,7 @@ int doctor(Session& session) {
                         "cluster " + paths->cluster + ": state in " + paths->state_dir.string(),
                         ""});
     look_at_programs(session, findings);
-    const auto status = look_at_daemon(session, findings);
+    const auto status = look_at_daemon(session, paths->config_file, findings);
     look_at_this_machine(session, *paths, status, findings);
   } else {
     findings.push_back(

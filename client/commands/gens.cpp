@@ -1,3 +1,4 @@
+#include "client/array.hpp"
 #include "client/commands/commands.hpp"
 #include "client/daemon_control.hpp"
 #include "client/generation_argument.hpp"
@@ -93,7 +94,7 @@ int gens(Session& session, const Options& options) {
   }
   const auto found = (*daemon)->generations(options.job);
   if (!found) {
-    return session.fail(found.error());
+    return session.fail(with_tasks(session, options.job, found.error()));
   }
   if (!options.raw) {
     const auto attempts = (*daemon)->attempts(options.job);

@@ -1,3 +1,4 @@
+#include "client/array.hpp"
 #include "client/commands/commands.hpp"
 #include "client/follow.hpp"
 
@@ -35,6 +36,42 @@ void explain_nothing(Session& session, const Options& options) {
   }
 }
 
+/// Who follows a job that is silent sees nothing for minutes: what for, once.
+class Silence {
+public:
+  Silence(Session& session, const Options& options) : session_(session), options_(options) {}
+
+  Status look(std::uint64_t copied) {
+    const bool grew = copied != copied_;
+    copied_ = copied;
+    if (grew || said_ || options_.runner || options_.coordinator) {
+      return {};
+    }
+    said_ = true; // whatever comes of it: the next turn would hear the same
+    const auto daemon = session_.daemon();
+    const auto job = daemon ? (*daemon)->job(options_.job) : tl::unexpected(daemon.error());
+    if (!job) {
+      return {}; // the output itself will tell
+    }
+    const std::string id = job->id.str();
+    const char* const end = ". Ctrl-C ends the look, not the job.";
+    if (job->state == JobState::queued) {
+      session_.say(id + " is queued: its output " + (copied > 0 ? "goes on" : "follows") +
+                   " when it runs (`ckpt why " + id + "` tells more)" + end);
+    } else if (copied == 0 && !is_settled(job->state)) {
+      session_.say(id + " is " + std::string(word(job->state)) +
+                   " and has printed nothing yet: its output follows" + end);
+    }
+    return {};
+  }
+
+private:
+  Session& session_;
+  const Options& options_;
+  std::uint64_t copied_ = 0;
+  bool said_ = false;
+};
+
 int logs(Session& session, const Options& options) {
   if (session.json()) {
     return session.fail(Error{ErrorClass::usage,
@@ -60,10 +97,13 @@ int logs(Session& session, const Options& options) {
   if (options.attempt) {
     request.attempt = AttemptId{*options.attempt};
   }
-  const auto copied =
-      copy_output(session, options.job, request, options.follow, session.raw_out(), {});
+  Silence silence(session, options);
+  const auto copied = copy_output(
+      session, options.job, request, options.follow, session.raw_out(), [&](std::uint64_t so_far) {
+        return options.follow ? silence.look(so_far) : Status();
+      });
   if (!copied) {
-    return session.fail(copied.error());
+    return session.fail(with_tasks(session, options.job, copied.error()));
   }
   if (*copied == 0) {
     explain_nothing(session, options);

@@ -1,6 +1,8 @@
+#include "client/array.hpp"
 #include "client/commands/commands.hpp"
 #include "client/daemon_control.hpp"
 #include "client/selection.hpp"
+#include "core/base/strings.hpp"
 
 namespace ckpt::client {
 namespace {
@@ -28,6 +30,26 @@ void mention_others(Session& session) {
   }
 }
 
+/// What is said where nothing is listed: the command that shows what there is.
+std::string if_none(ApiClient& daemon, const Selection& selection, api::JobFilter filter) {
+  const bool unfinished = !selection.all && selection.states.empty();
+  filter.states.clear();
+  const auto over =
+      unfinished ? daemon.all_jobs(filter) : Result<std::vector<api::JobView>>(tl::in_place);
+  if (over && over->empty()) {
+    return selection.tags.empty() && selection.states.empty()
+               ? "No jobs. `ckpt submit -- PROGRAM ARGS…` starts one."
+               : "No jobs of these. `ckpt ls --all` shows all that there are.";
+  }
+  std::string command = "`ckpt ls --all";
+  for (const std::string& tag : selection.tags) {
+    command += " --tag " + shell_quote(tag);
+  }
+  return std::string("No unfinished jobs") + (selection.tags.empty() ? "" : " of these") +
+         (over ? " (" + states_text(*over) + ")" : "") + ". " + command +
+         "` shows those that ended.";
+}
+
 int list(Session& session, const Selection& selection) {
   auto filter = filter_of(selection);
   if (!filter) {
@@ -47,8 +69,11 @@ int list(Session& session, const Selection& selection) {
   if (!jobs) {
     return session.fail(jobs.error());
   }
-  session.out().jobs(*jobs, all);
-  mention_others(session);
+  const bool tell = jobs->empty() && !session.json();
+  session.out().jobs(*jobs, tell ? if_none(**daemon, selection, *filter) : "");
+  if (jobs->empty() || selection.all) { // else the list says what was asked for
+    mention_others(session);
+  }
   return 0;
 }
 

@@ -1,8 +1,10 @@
 #include "client/commands/commands.hpp"
-#include "client/engine_path.hpp"
+#include "client/engines_here.hpp"
 #include "client/generation_argument.hpp"
 #include "client/job_options.hpp"
+#include "client/lineage.hpp"
 #include "client/sbatch_options.hpp"
+#include "core/base/strings.hpp"
 
 namespace ckpt::client {
 namespace {
@@ -14,6 +16,23 @@ struct Options {
   PolicyOptions policy;
   std::vector<std::string> sbatch_args;
 };
+
+/// A rollback costs what was computed since: said while it can still be kept.
+void mention_left_aside(Session& session,
+                        const api::JobView& job,
+                        const std::vector<GenerationId>& left) {
+  if (left.empty() || session.json()) {
+    return;
+  }
+  std::vector<std::string> names;
+  for (const GenerationId id : left) {
+    names.push_back(id.str());
+  }
+  const bool one = names.size() == 1;
+  session.say(join(names, ", ") + (one ? " is" : " are") + " left aside, and " +
+              (one ? "goes" : "go") + " once a newer checkpoint is sealed; `ckpt pin " +
+              job.id.str() + " " + names.back() + "` keeps " + names.back());
+}
 
 int restart(Session& session, const Options& options) {
   api::RestartRequest request;
@@ -36,11 +55,17 @@ int restart(Session& session, const Options& options) {
   if (!daemon) {
     return session.fail(daemon.error());
   }
+  std::vector<GenerationId> left;
+  if (request.generation) { // asked before: what is sealed behind the restart is newer, too
+    const auto all = (*daemon)->generations(options.job);
+    left = all ? left_aside_by(*request.generation, *all) : left;
+  }
   const auto job = (*daemon)->restart(options.job, request);
   if (!job) {
     return session.fail(job.error());
   }
   session.out().acted({*job}, "goes on");
+  mention_left_aside(session, *job, left);
   return 0;
 }
 

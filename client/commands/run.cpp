@@ -76,7 +76,8 @@ int run(Session& session, const Options& options) {
   Interrupts interrupts(session, id);
   // With --json standard output belongs to the one JSON value.
   std::FILE* out = session.json() ? stderr : session.raw_out();
-  const auto copied = copy_output(session, id, {}, true, out, [&] { return interrupts.look(); });
+  const auto copied = copy_output(
+      session, id, {}, true, out, [&](std::uint64_t /*copied*/) { return interrupts.look(); });
   if (!copied) {
     return session.fail(copied.error());
   }

@@ -1,7 +1,8 @@
+#include "api/config.hpp"
 #include "client/array.hpp"
 #include "client/batch_options.hpp"
 #include "client/commands/commands.hpp"
-#include "client/engine_path.hpp"
+#include "client/engines_here.hpp"
 #include "client/follow.hpp"
 #include "client/job_options.hpp"
 #include "client/resume.hpp"
@@ -120,6 +121,26 @@ make_request(Session& session, Options& options, const std::vector<script::Given
 // what people look for in squeue.
 constexpr seconds kPatience{3};
 
+/// A job that finds no engine is parked, and whoever submitted it has gone by then.
+void mention_engine(Session& session, const JobSpec& spec, SchedulerKind scheduler) {
+  if (session.json() || scheduler != SchedulerKind::slurm) {
+    return; // on this machine the daemon looks itself, and refuses
+  }
+  const auto paths = session.paths();
+  const auto config =
+      paths ? api::Config::load(paths->config_file, session.env()) : tl::unexpected(paths.error());
+  const auto daemon = session.daemon();
+  const auto status = daemon ? (*daemon)->status() : tl::unexpected(daemon.error());
+  if (!config || !status) {
+    return; // what is not known is not told
+  }
+  const bool configured =
+      !config->text("engine.dmtcp.root").empty() || !config->text("engine.criu.path").empty();
+  if (const std::string note = engine_note(spec, status->engines, configured); !note.empty()) {
+    session.say(note);
+  }
+}
+
 int submit_tasks(Session& session, const api::ArrayRequest& request, bool wait) {
   const auto array = submit_array(session, request, kPatience);
   if (!array) {
@@ -128,6 +149,7 @@ int submit_tasks(Session& session, const api::ArrayRequest& request, bool wait) 
   session.out().submitted(*array);
   if (!array->items.empty()) {
     say_warnings(session, array->items.front()); // all are alike
+    mention_engine(session, request.job.spec, array->items.front().scheduler);
   }
   return wait ? wait_for_end(session, *array) : 0;
 }
@@ -168,6 +190,7 @@ int submit(Session& session, Options& options) {
                                    : *job;
   session.out().submitted(settled);
   say_warnings(session, settled);
+  mention_engine(session, request->spec, settled.scheduler);
   return wish_for(*wishes, "wait") ? wait_for_end(session, settled) : 0;
 }
 

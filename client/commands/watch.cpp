@@ -1,9 +1,11 @@
 #include "client/commands/commands.hpp"
 #include "client/follow.hpp"
+#include "client/format.hpp"
 #include "client/job_details.hpp"
 #include "client/screen.hpp"
 #include "client/selection.hpp"
 #include "client/session.hpp"
+#include "core/base/clock.hpp"
 
 namespace ckpt::client {
 namespace {
@@ -26,8 +28,14 @@ Status draw(ApiClient& daemon, const std::string& selector, Output& out) {
   if (!jobs) {
     return tl::unexpected(jobs.error());
   }
-  out.jobs(*jobs, false);
+  out.jobs(*jobs, "No unfinished jobs. `ckpt ls --all` shows those that ended.");
   return {};
+}
+
+/// That it is live, and how one gets out of it.
+std::string head(const std::string& selector) {
+  return local_time(system_clock().now()) + "  ckpt watch" +
+         (selector.empty() ? "" : " " + selector) + "  (Ctrl-C ends this, not the jobs)";
 }
 
 int watch(Session& session, const std::string& selector) {
@@ -46,7 +54,8 @@ int watch(Session& session, const std::string& selector) {
     if (!screen) {
       screen.emplace(session.raw_out());
     }
-    Status drawn = screen->show([&](Output& out) { return draw(**daemon, selector, out); });
+    Status drawn =
+        screen->show(head(selector), [&](Output& out) { return draw(**daemon, selector, out); });
     if (drawn) {
       api::EventFilter filter;
       filter.after = after;

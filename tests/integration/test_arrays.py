@@ -70,7 +70,10 @@ def test_tasks_are_told_of_their_array_and_end_each_by_itself(site):
     site.wait_state("told_1", "running", 40)
     site.wait_state(f"{number}_3", "running", 40)
     assert len(is_running(site)) == 2
-    assert site.ckpt("show", number, check=False).returncode == 2  # several jobs: it says how to name one
+    for name, status in ((number, 2), ("told", 3)):  # several jobs: it says which, and how to name one
+        several = site.ckpt("show", name, check=False)
+        assert several.returncode == status and f"3 tasks, {made['id']} … {made['items'][-1]['id']}: 1 queued, 2 running" in several.stderr
+        assert f"`ckpt ls --all --tag array={made['id']}`" in several.stderr, several.stderr
     for index in (5, 3, 1):
         open_gate(site, index)
     for index in (1, 3, 5):

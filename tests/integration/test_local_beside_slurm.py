@@ -80,11 +80,14 @@ def test_submit_to_this_machine(place):
     assert f"`ckpt --cluster local show {job}`" in submitted.stdout, "what is printed can be typed"
     wait_until(lambda: local_job(site, job)["state"] == "running", 30, "it runs here")
     assert local_job(site, job)["scheduler"] == "local"
-    # Each list shows its own, and names the other.
+    # Each list shows its own; the whole of it, and one that is empty, name the other.
     done = site.ckpt("ls")
+    assert "in-slurm" in done.stdout and "too:" not in done.stderr
+    assert "cluster local has 1 unfinished job too" in said(site.ckpt("ls", "--tag", "nobody=has"))
+    done = site.ckpt("ls", "--all")
     assert "in-slurm" in done.stdout and "here" not in done.stdout
     assert "cluster local has 1 unfinished job too: `ckpt --cluster local ls`" in said(done)
-    done = site.ckpt(*LOCAL, "ls")
+    done = site.ckpt(*LOCAL, "ls", "--all")
     assert "here" in done.stdout and "in-slurm" not in done.stdout
     assert "cluster throwaway has 1 unfinished job too: `ckpt --cluster throwaway ls`" in said(done)
     assert "in-slurm" in site.ckpt("--cluster", "throwaway", "ls").stdout
@@ -98,7 +101,7 @@ def test_submit_to_this_machine(place):
     wait_until(lambda: local_job(site, job)["state"] == "running", 30, "it goes on")
     site.ckpt(*LOCAL, "cancel", "here")
     assert local_job(site, job)["state"] == "cancelled"
-    assert "too:" not in site.ckpt("ls").stderr
+    assert "too:" not in site.ckpt("ls", "--all").stderr
     assert site.job("in-slurm")["state"] == "running"
 
 

@@ -177,6 +177,8 @@ def test_watch_and_events_that_go_on(site):
     status, shown = in_a_terminal(site, "watch", job, until=b"running")
     assert status in (0, 130) and b"watched" in shown
     assert b"\x1b[" in shown, "a live picture"
+    status, shown = in_a_terminal(site, "watch", until=b"watched")
+    assert re.search(rb"\d\d:\d\d:\d\d  ckpt watch  \(Ctrl-C ends this", shown), shown
     follower = site.popen("ckpt", "events", "-f", job, stdout=subprocess.PIPE)
     try:
         site.ckpt("checkpoint", job)

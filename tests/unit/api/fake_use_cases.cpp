@@ -1,5 +1,7 @@
 #include "tests/unit/api/fake_use_cases.hpp"
 
+#include <algorithm>
+
 namespace ckpt::test {
 namespace {
 
@@ -159,7 +161,7 @@ Result<api::JobView> FakeUseCases::submit(const api::SubmitRequest& request) {
   if (request.spec.name == "taken") {
     return fail(ErrorClass::conflict, "name_taken", "there is one", "Type `ckpt restart taken`.");
   }
-  return sample_job();
+  return the_job;
 }
 
 Result<api::ArrayView> FakeUseCases::submit_array(const api::ArrayRequest& request) {
@@ -187,17 +189,26 @@ Result<api::Page<api::JobView>> FakeUseCases::list_jobs(const api::JobFilter& as
   if (asked.after) {
     return api::Page<api::JobView>{};
   }
-  return api::Page<api::JobView>{{sample_job()}, "j-7"};
+  std::vector<api::JobView> page;
+  for (const api::JobView& one : listed) {
+    const bool meant =
+        asked.states.empty() ||
+        std::find(asked.states.begin(), asked.states.end(), one.state) != asked.states.end();
+    if (meant || !heeds_states) {
+      page.push_back(one);
+    }
+  }
+  return api::Page<api::JobView>{page, "j-7"};
 }
 
 Result<api::JobView> FakeUseCases::get_job(const std::string& asked) {
-  return seen(asked).map([] { return sample_job(); });
+  return seen(asked).map([this] { return the_job; });
 }
 Result<std::vector<api::AttemptView>> FakeUseCases::attempts(const std::string& asked) {
   return seen(asked).map([] { return std::vector{sample_attempt()}; });
 }
 Result<std::vector<api::GenerationView>> FakeUseCases::generations(const std::string& asked) {
-  return seen(asked).map([] { return std::vector{sample_generation()}; });
+  return seen(asked).map([this] { return kept; });
 }
 Result<api::GenerationView> FakeUseCases::generation(const std::string& asked, GenerationId id) {
   if (id != GenerationId{3}) {
@@ -318,6 +329,10 @@ Result<api::OutputChunk> FakeUseCases::output(const std::string& asked,
   {
     const std::lock_guard lock(mutex);
     output_request = request;
+  }
+  if (silent_turns > 0) {
+    --silent_turns;
+    return seen(asked).map([] { return api::OutputChunk{}; });
   }
   return seen(asked).map([&] {
     const std::string text = std::string("line 1\nbinary \0\xff\n", 17);

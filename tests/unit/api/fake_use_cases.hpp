@@ -21,7 +21,7 @@ api::StatsView sample_stats();
 /// Knows one job, j-7, and remembers what it was asked. Thread-safe.
 class FakeUseCases : public api::UseCases {
 public:
-  Result<api::StatusView> status() override { return sample_status(); }
+  Result<api::StatusView> status() override { return told; }
   Result<api::JobView> submit(const api::SubmitRequest& request) override;
   Result<api::ArrayView> submit_array(const api::ArrayRequest& request) override;
   Result<api::Page<api::JobView>> list_jobs(const api::JobFilter& filter) override;
@@ -71,6 +71,14 @@ public:
   void happens(std::int64_t seq, JobId job);
   /// Lets everybody who waits in events() go.
   void release();
+
+  // What it tells; to be set before anybody asks.
+  api::StatusView told = sample_status();
+  api::JobView the_job = sample_job();
+  std::vector<api::GenerationView> kept{sample_generation()};
+  std::vector<api::JobView> listed{sample_job()};
+  bool heeds_states = false;        ///< lists only those that the filter asks for
+  std::atomic<int> silent_turns{0}; ///< so often the output is empty, and not all there is
 
   std::mutex mutex;
   api::SubmitRequest submitted;

@@ -95,3 +95,22 @@ TEST_CASE("text is wrapped between words") {
   CHECK(wrapped("a lone ` in a text", 10, 0) == "a lone `\nin a text");
   CHECK(wrapped(std::string(100, 'x') + " y", 80, 2) == std::string(100, 'x') + "\n  y");
 }
+
+TEST_CASE("a reason says a thing once") {
+  CHECK(plain_reason("cancelled in attempt 3: cancelled by the user") ==
+        "cancelled by the user in attempt 3");
+  CHECK(plain_reason("cancelled in attempt 3: lost: x") == "cancelled in attempt 3: lost: x");
+  CHECK(plain_reason("cancelled by the user") == "cancelled by the user");
+  api::JobView job;
+  job.state = JobState::cancelled;
+  job.reason = "cancelled in attempt 3: cancelled by the user";
+  CHECK(outcome_with_reason(job) == "cancelled by the user in attempt 3");
+  job.reason = "allocation 5 was cancelled outside";
+  CHECK(outcome_with_reason(job) == "cancelled: allocation 5 was cancelled outside");
+  job.state = JobState::failed;
+  job.exit_code = 2;
+  job.reason = "exit status 2";
+  CHECK(outcome_with_reason(job) == "failed (exit status 2)");
+  CHECK(trigger_text(Trigger::proof) == "proof: an early one, to see that it can be done");
+  CHECK(trigger_text(Trigger::interval) == "interval");
+}

@@ -73,11 +73,16 @@ TEST_CASE("doctor: folders that others can look into, or own") {
 }
 
 TEST_CASE("doctor: a store that is nearly full, or that the nodes may not see") {
+  const Path config = "/home/u/.config/ckptd/config.toml";
   api::StoreView store{"/s", "nfs", 50, 100};
-  CHECK(store_finding(store, SchedulerKind::slurm).level == Level::ok);
+  CHECK(store_finding(store, SchedulerKind::slurm, config).level == Level::ok);
   store.filesystem = "ext4";
-  CHECK(store_finding(store, SchedulerKind::slurm).code == "store_not_shared");
-  CHECK(store_finding(store, SchedulerKind::local).level == Level::ok);
+  CHECK(store_finding(store, SchedulerKind::slurm, config).code == "store_not_shared");
+  const std::string advice = store_finding(store, SchedulerKind::slurm, config).advice;
+  CHECK(advice.find(
+            "`path` below [store] in /home/u/.config/ckptd/config.toml (`ckpt config init`") !=
+        std::string::npos);
+  CHECK(store_finding(store, SchedulerKind::local, config).level == Level::ok);
   store.available_bytes = 4;
-  CHECK(store_finding(store, SchedulerKind::slurm).code == "store_nearly_full");
+  CHECK(store_finding(store, SchedulerKind::slurm, config).code == "store_nearly_full");
 }

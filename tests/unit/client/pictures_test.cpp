@@ -142,6 +142,43 @@ TEST_CASE("why: what it waits for, and what to type") {
   CHECK(why(details, kNow).find("j-7 waits: it was submitted only now") == 0);
 }
 
+TEST_CASE("why: a job that was restarted tells what comes next") {
+  JobDetails details = two_attempts();
+  details.job.state = JobState::queued;
+  details.job.scheduler = SchedulerKind::slurm;
+  details.job.reason = "restarted by the user";
+  details.attempts.back().state = AttemptState::ended;
+  details.job.current_attempt = details.attempts.back();
+  CHECK(why(details, kNow) == "j-7 was restarted by the user. It waits for an allocation from "
+                              "Slurm, and goes on from g2.");
+  details.job.reason = "restarted by the user from g1; --stop-after has done its work";
+  CHECK(why(details, kNow).ends_with("and goes on from there."));
+  details.job.current_attempt->state = AttemptState::pending;
+  details.job.current_attempt->scheduler_job_id = SchedulerJobId{"4711"};
+  CHECK(why(details, kNow)
+            .starts_with("j-7 waits in the queue as Slurm job 4711. It was restarted "
+                         "by the user from g1"));
+  CHECK(why(details, kNow).ends_with("and goes on from there when it runs."));
+  details.job.scheduler = SchedulerKind::local;
+  details.job.current_attempt.reset();
+  details.job.latest_generation.reset();
+  details.job.reason = "restarted by the user";
+  CHECK(why(details, kNow) ==
+        "j-7 was restarted by the user. It is about to start on this machine, "
+        "and begins anew, since it has no checkpoint.");
+}
+
+TEST_CASE("what was removed takes no room any more") {
+  api::GenerationView gone = sealed(1, 1, minutes{30});
+  gone.bytes = 32'800'000;
+  gone.stored_bytes = 7'000'000;
+  CHECK(generations_text({gone}, kNow, 80).find("7.0 MB") != std::string::npos);
+  gone.state = GenerationState::pruned;
+  const std::string text = generations_text({gone}, kNow, 80);
+  CHECK(text.find("7.0 MB") == std::string::npos);
+  CHECK(text.find("32.8 MB       -") != std::string::npos);
+}
+
 TEST_CASE("why: no engine: the cause once, and what helps") {
   JobDetails details = two_attempts();
   details.attempts.resize(1);

@@ -1,0 +1,75 @@
+#include "client/engines_here.hpp"
+
+#include "client/daemon_control.hpp"
+#include "core/base/strings.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace ckpt::client {
+namespace {
+
+std::string value_of(const std::map<std::string, std::string>& env, const char* variable) {
+  const auto found = env.find(variable);
+  return found == env.end() ? std::string() : found->second;
+}
+
+/// Where it runs it may find more than here.
+bool is_set_up_there(const JobSpec& spec) {
+  return !spec.modules.empty() || !spec.setup.empty() || value_of(spec.env, "PATH").empty() ||
+         !value_of(spec.env, "CKPT_DMTCP_ROOT").empty() || !value_of(spec.env, "CKPT_CRIU").empty();
+}
+
+bool saves_itself(const JobSpec& spec) {
+  const bool can = !spec.app.signal.empty() || !spec.app.command.empty();
+  return spec.engine == EngineWish::app || (spec.engine == EngineWish::automatic && can);
+}
+
+bool is_wished(EngineKind engine, EngineWish wish) {
+  return wish == EngineWish::automatic ? engine != EngineKind::app : word(engine) == word(wish);
+}
+
+} // namespace
+
+Path engine_program(EngineKind engine, const std::map<std::string, std::string>& env) {
+  return engine == EngineKind::app     ? Path()
+         : engine == EngineKind::dmtcp ? find_program("dmtcp_launch", env)
+                                       : find_program(std::string(word(engine)), env);
+}
+
+std::string engine_path(const std::map<std::string, std::string>& env) {
+  std::vector<std::string> folders;
+  const auto add = [&](const Path& tool) {
+    const std::string folder = tool.parent_path().string();
+    if (tool.is_absolute() && ::access(tool.c_str(), X_OK) == 0 &&
+        folder.find(':') == std::string::npos &&
+        std::find(folders.begin(), folders.end(), folder) == folders.end()) {
+      folders.push_back(folder);
+    }
+  };
+  if (const std::string root = value_of(env, "CKPT_DMTCP_ROOT"); !root.empty()) {
+    add(Path(root) / "bin" / "dmtcp_launch");
+  }
+  add(value_of(env, "CKPT_CRIU"));
+  add(engine_program(EngineKind::dmtcp, env));
+  add(engine_program(EngineKind::criu, env));
+  return join(folders, ":");
+}
+
+std::string
+engine_note(const JobSpec& spec, const std::vector<api::EngineView>& engines, bool configured) {
+  const bool found = std::any_of(engines.begin(), engines.end(), [&](const api::EngineView& one) {
+    return is_wished(one.engine, spec.engine) &&
+           (one.usable || !engine_program(one.engine, spec.env).empty());
+  });
+  if (found || configured || saves_itself(spec) || is_set_up_there(spec)) {
+    return "";
+  }
+  const std::string which = spec.engine == EngineWish::automatic
+                                ? "checkpoint engine"
+                                : "engine " + std::string(word(spec.engine));
+  return "note: no " + which + " in this shell; `ckpt doctor` tells what to do";
+}
+
+} // namespace ckpt::client

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "api/views.hpp"
+#include "core/base/files.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+// Which engines a job finds that is submitted from this shell: it has the shell's PATH, and behind
+// that what the daemon knows of.
+
+namespace ckpt::client {
+
+/// The engine's program on that environment's PATH; empty: it is not there, or it needs none.
+Path engine_program(EngineKind engine, const std::map<std::string, std::string>& env);
+
+/// The folders of the engines that this shell has (CKPT_DMTCP_ROOT, CKPT_CRIU, PATH), parted by
+/// colons, for a job whose own PATH is older: `module load dmtcp`, then `ckpt restart`.
+std::string engine_path(const std::map<std::string, std::string>& env);
+
+/// What to say of a job that as far as one can see here will find no engine, and be parked; empty:
+/// nothing. `engines` are those of the daemon; `configured`: the configuration names one, as the
+/// compute nodes see it.
+std::string
+engine_note(const JobSpec& spec, const std::vector<api::EngineView>& engines, bool configured);
+
+} // namespace ckpt::client
