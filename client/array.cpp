@@ -82,16 +82,23 @@ std::string number_of(const api::ArrayView& array) {
   return "";
 }
 
-std::string states_text(const std::vector<api::JobView>& jobs) {
+std::string states_text(const std::map<std::string, std::int64_t>& counts) {
   std::string text;
   for (const JobState state : Words<JobState>::kAll) {
-    const auto count = std::count_if(
-        jobs.begin(), jobs.end(), [&](const api::JobView& job) { return job.state == state; });
-    if (count > 0) {
-      text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + std::string(word(state));
+    const auto count = counts.find(std::string(word(state)));
+    if (count != counts.end() && count->second > 0) {
+      text += (text.empty() ? "" : ", ") + std::to_string(count->second) + " " + count->first;
     }
   }
   return text;
+}
+
+std::string states_text(const std::vector<api::JobView>& jobs) {
+  std::map<std::string, std::int64_t> counts;
+  for (const api::JobView& job : jobs) {
+    ++counts[std::string(word(job.state))];
+  }
+  return states_text(counts);
 }
 
 Error with_tasks(Session& session, const std::string& selector, Error error) {

@@ -2,6 +2,8 @@
 
 #include "client/session.hpp"
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,8 @@ std::string number_of(const api::ArrayView& array);
 
 /// "2 running, 1 queued, 1 completed". Pure.
 std::string states_text(const std::vector<api::JobView>& jobs);
+/// Of the numbers of jobs by state. Pure.
+std::string states_text(const std::map<std::string, std::int64_t>& counts);
 
 /// What an answer without a job becomes where `selector` is an array's name or number: its tasks,
 /// and what lists them. Else unchanged.

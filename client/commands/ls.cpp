@@ -32,11 +32,23 @@ void mention_others(Session& session) {
 
 /// What is said where nothing is listed: the command that shows what there is.
 std::string if_none(ApiClient& daemon, const Selection& selection, api::JobFilter filter) {
-  const bool unfinished = !selection.all && selection.states.empty();
   filter.states.clear();
-  const auto over =
-      unfinished ? daemon.all_jobs(filter) : Result<std::vector<api::JobView>>(tl::in_place);
-  if (over && over->empty()) {
+  std::string over; // "2 completed, 1 failed"
+  if (!selection.all && selection.states.empty()) {
+    if (selection.tags.empty()) { // of all that ever were the daemon has the numbers
+      auto status = daemon.status();
+      if (status) {
+        std::erase_if(status->jobs, [](const auto& count) { // began since the list was made
+          const auto state = from_word<JobState>(count.first);
+          return !state || !is_final(*state);
+        });
+        over = states_text(status->jobs);
+      }
+    } else if (const auto jobs = daemon.all_jobs(filter)) {
+      over = states_text(*jobs);
+    }
+  }
+  if (over.empty()) {
     return selection.tags.empty() && selection.states.empty()
                ? "No jobs. `ckpt submit -- PROGRAM ARGS…` starts one."
                : "No jobs of these. `ckpt ls --all` shows all that there are.";
@@ -45,9 +57,8 @@ std::string if_none(ApiClient& daemon, const Selection& selection, api::JobFilte
   for (const std::string& tag : selection.tags) {
     command += " --tag " + shell_quote(tag);
   }
-  return std::string("No unfinished jobs") + (selection.tags.empty() ? "" : " of these") +
-         (over ? " (" + states_text(*over) + ")" : "") + ". " + command +
-         "` shows those that ended.";
+  return std::string("No unfinished jobs") + (selection.tags.empty() ? "" : " of these") + " (" +
+         over + "). " + command + "` shows those that ended.";
 }
 
 int list(Session& session, const Selection& selection) {
