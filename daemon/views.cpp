@@ -112,7 +112,8 @@ const GenerationRow* newest_good(const JobModel& model) {
   return best;
 }
 
-/// Its attempt was ended by somebody, and the scheduler has not told yet by whom and what for.
+/// Its attempt was ended by somebody, and what follows from that is not settled: the scheduler has
+/// not told yet by whom and what for, or has told of a cancellation that is being written down.
 bool ended_from_outside(const JobModel& model, const ViewContext& context) {
   const SubmissionRow* open = model.open_submission();
   const AttemptRow* newest = model.newest_attempt();
@@ -121,9 +122,22 @@ bool ended_from_outside(const JobModel& model, const ViewContext& context) {
       newest->end_reason != EndReason::interrupted || !newest->term_seen) {
     return false;
   }
-  return context.allocation == nullptr ||
-         (!is_over(context.allocation->state) &&
-          context.allocation->restart_count <= newest->restart_count);
+  const Allocation* shown = context.allocation;
+  return shown == nullptr || shown->state == AllocationState::cancelled ||
+         (!is_over(shown->state) && shown->restart_count <= newest->restart_count);
+}
+
+/// Told to end, and nobody of us has wished it. The program may still run, for seconds.
+bool being_ended(const JobModel& model) {
+  const AttemptRow* newest = model.newest_attempt();
+  return model.job.state == JobState::running && !model.job.wish_cancel && !model.job.wish_stop &&
+         newest != nullptr && newest->live() && newest->term_seen;
+}
+
+std::string asking_why(const JobModel& model, const ViewContext& context) {
+  const std::string who = model.job.scheduler == SchedulerKind::slurm ? "Slurm" : "the scheduler";
+  return context.scheduler_silent ? who + ", which does not answer now, is asked why until it does"
+                                  : "asking " + who + " why, which takes some seconds";
 }
 
 std::string reason_of(const JobModel& model, const ViewContext& context) {
@@ -132,15 +146,18 @@ std::string reason_of(const JobModel& model, const ViewContext& context) {
     return "held by the user" + (job.reason.empty() ? "" : "; " + job.reason);
   }
   if (ended_from_outside(model, context)) {
-    return std::string("its allocation was ended from outside; asking ") +
-           (job.scheduler == SchedulerKind::slurm ? "Slurm" : "the scheduler") + " why";
+    return "its allocation was ended from outside; " + asking_why(model, context);
+  }
+  if (being_ended(model)) {
+    return "its allocation is being ended from outside; " + asking_why(model, context);
   }
   return job.reason.empty() && job.state == JobState::queued ? context.waits_for : job.reason;
 }
 
 void next_checkpoint_of(const JobModel& model, TimePoint now, api::JobView& view) {
   const AttemptRow* row = model.newest_attempt();
-  if (row == nullptr || !row->live() || !row->started_at || model.job.state != JobState::running) {
+  if (row == nullptr || !row->live() || !row->started_at || row->term_seen ||
+      model.job.state != JobState::running) {
     return;
   }
   RunFacts facts;

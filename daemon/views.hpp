@@ -12,6 +12,7 @@ struct ViewContext {
   TimePoint now{};
   std::string waits_for;                  ///< why nothing is done, of a live job
   const Allocation* allocation = nullptr; ///< of the open submission, as last seen
+  bool scheduler_silent = false;          ///< the newest question had no answer
   std::string stdout_path;
   std::string stderr_path;
   std::optional<GenerationRef> fork_of;   ///< another job's generation that it started from
