@@ -63,6 +63,7 @@ template <class Archive, Of<AttemptView> V> void describe(Archive& archive, V& v
   archive("engine_version", v.engine_version);
   archive("exit_code", v.exit_code);
   archive("signal", v.signal);
+  archive("lost_seconds", v.lost);
 }
 
 template <class Archive, Of<AccountingView> V> void describe(Archive& archive, V& v) {

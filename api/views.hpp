@@ -67,13 +67,14 @@ struct AttemptView {
   std::string engine_version;
   std::optional<int> exit_code; ///< of the program; at most one of the two
   std::optional<int> signal;
+  Duration lost{0}; ///< `lost_seconds`: of its run, the end that no later state holds
   bool operator==(const AttemptView&) const = default;
 };
 
 /// Where the job's time went, over all attempts.
 struct AccountingView {
-  Duration run{0};        ///< `run_seconds`: the program was there
-  Duration lost{0};       ///< `lost_seconds`: of that, work that had to be repeated
+  Duration run{0};  ///< `run_seconds`: the program was there
+  Duration lost{0}; ///< `lost_seconds`: of that, what no later state holds (the attempts' sum)
   Duration checkpoint{0}; ///< `checkpoint_seconds`: of that, standing still for checkpoints
   Duration queue{0};      ///< `queue_seconds`: waiting for an allocation
   bool operator==(const AccountingView&) const = default;

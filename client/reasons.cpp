@@ -195,7 +195,7 @@ std::string running(const JobDetails& details, TimePoint now) {
   if (job.current_attempt && job.current_attempt->walltime_ends_at) {
     text += "; its allocation ends " + ago(*job.current_attempt->walltime_ends_at, now);
   }
-  text += ". ";
+  text += (job.reason.empty() ? "" : "; " + job.reason) + ". ";
   const auto& latest = job.latest_generation;
   text += latest && latest->frozen_at
               ? newest_checkpoint(details) + " (" + ago(*latest->frozen_at, now) + ")"

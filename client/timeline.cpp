@@ -34,22 +34,22 @@ void paint(std::string& row, const Scale& scale, TimePoint from, TimePoint to, c
   }
 }
 
-/// Ended with a result, or as it was asked to, with a checkpoint as its last deed: what it still
-/// did while that one was sealed is told as `lost` in seconds, and is no loss to be drawn.
-bool counts(EndReason reason) {
-  return reason == EndReason::completed || reason == EndReason::failed ||
-         reason == EndReason::stopped;
-}
-
-/// The newest freeze of a good checkpoint that this attempt wrote.
-std::optional<TimePoint> newest_freeze(const JobDetails& details, AttemptId attempt) {
-  std::optional<TimePoint> newest;
-  for (const api::GenerationView& one : details.generations) {
-    if (one.attempt == attempt && one.sealed_at && one.frozen_at) {
-      newest = std::max(newest.value_or(*one.frozen_at), *one.frozen_at);
-    }
+/// Since when its work is lost. What one that was stopped still did while its last checkpoint was
+/// sealed is told as `lost` in seconds, and is no loss to be drawn.
+std::optional<TimePoint> lost_since(const JobDetails& details, const api::AttemptView& attempt) {
+  if (!attempt.ended_at || attempt.lost <= Duration{0}) {
+    return std::nullopt;
   }
-  return newest;
+  const TimePoint since = *attempt.ended_at - attempt.lost;
+  const bool sealing = attempt.end_reason == EndReason::stopped &&
+                       std::any_of(details.generations.begin(),
+                                   details.generations.end(),
+                                   [&](const api::GenerationView& one) {
+                                     return one.attempt == attempt.n &&
+                                            one.trigger == Trigger::stop && one.sealed_at &&
+                                            one.frozen_at && *one.frozen_at <= since;
+                                   });
+  return sealing ? std::nullopt : std::optional(since);
 }
 
 /// `before`: the end of the attempt before it; a requeue is of the same submission.
@@ -68,11 +68,8 @@ std::string bar(const JobDetails& details,
     return row;
   }
   paint(row, scale, *attempt.started_at, end, kRuns);
-  if (attempt.ended_at && attempt.end_reason && !counts(*attempt.end_reason)) {
-    const TimePoint kept = newest_freeze(details, attempt.n).value_or(*attempt.started_at);
-    if (scale.at(end) > scale.at(kept)) {
-      paint(row, scale, kept, end, kLost);
-    }
+  if (const auto since = lost_since(details, attempt); since && scale.at(end) > scale.at(*since)) {
+    paint(row, scale, *since, end, kLost);
   }
   for (const api::GenerationView& one : details.generations) {
     if (one.attempt == attempt.n && one.sealed_at && one.frozen_at) {

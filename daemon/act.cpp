@@ -205,13 +205,11 @@ void Reconciler::put_off(LiveJob& job, const std::string& why) {
 
 Status Reconciler::write_start(LiveJob& job, const SubmissionToken& token) {
   const JobRow& row = job.model.job;
-  const bool run_since = std::any_of(
-      job.model.attempts.begin(), job.model.attempts.end(), [&](const AttemptRow& attempt) {
-        return attempt.n.value > row.attempt_floor && attempt.started_at;
-      });
   store::StartWish wish;
   wish.attempt_floor = row.attempt_floor;
-  wish.generation = run_since ? std::nullopt : row.start_from; // a rollback is done once
+  if (!job.model.ran_since_restart()) { // a rollback is done once
+    wish.generation = row.start_from;
+  }
   return job.folder.write_start(token, wish);
 }
 

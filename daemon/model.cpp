@@ -260,6 +260,12 @@ const AttemptRow* JobModel::newest_attempt() const {
   return attempts.empty() ? nullptr : &attempts.back();
 }
 
+bool JobModel::ran_since_restart() const {
+  return std::any_of(attempts.begin(), attempts.end(), [&](const AttemptRow& row) {
+    return row.n.value > job.attempt_floor && row.started_at;
+  });
+}
+
 JobModel model_of(const JobSpec& spec, const Policy& policy) {
   JobModel model;
   model.job.id = spec.id;

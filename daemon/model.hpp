@@ -136,6 +136,7 @@ struct JobModel {
   const SubmissionRow* open_submission() const;
   AttemptRow* attempt(AttemptId n);
   const AttemptRow* newest_attempt() const;
+  bool ran_since_restart() const; ///< its program, since a person asked for a restart last
 };
 
 /// One line of the history, before it has its seq.

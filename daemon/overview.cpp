@@ -1,4 +1,5 @@
 #include "core/domain/machines.hpp"
+#include "daemon/accounting.hpp"
 #include "daemon/commands.hpp"
 
 #include <algorithm>
@@ -10,29 +11,13 @@ namespace {
 
 constexpr Duration kNodesStayFresh = seconds{30};
 
-/// Run time before the start of each attempt that began from a generation: what it had not to do
-/// again.
-Duration saved_by(const JobModel& model) {
-  Duration total{0};
-  Duration before{0};
-  for (const AttemptRow& row : model.attempts) {
-    if (row.started_at && row.started_from) {
-      total += before;
-    }
-    if (row.started_at && row.last_frozen_at) {
-      before = (row.started_from ? before : Duration{0}) +
-               std::max(*row.last_frozen_at - *row.started_at, Duration{0});
-    }
-  }
-  return total;
-}
-
-void add(api::TotalsView& total, const JobModel& model, const api::AccountingView& one) {
+void add(api::TotalsView& total, const JobModel& model, TimePoint now) {
+  const api::AccountingView one = accounting_of(model, now);
   total.run += one.run;
   total.lost += one.lost;
   total.checkpoint += one.checkpoint;
   total.queue += one.queue;
-  total.saved += saved_by(model);
+  total.saved += saved_of(model, now);
 }
 
 std::string outcome_of(GenerationState state) {
@@ -124,7 +109,7 @@ Result<api::StatsView> Commands::stats() {
   }
   std::map<std::pair<Trigger, std::string>, std::int64_t> checkpoints;
   for (const JobModel& model : *all) {
-    add(view.accounting, model, accounting_of(model, now));
+    add(view.accounting, model, now);
     for (const auto& [id, row] : model.generations) {
       ++checkpoints[{row.trigger, outcome_of(row.state)}];
       if (row.sealed_at && row.blocked) {

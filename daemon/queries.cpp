@@ -125,6 +125,7 @@ ViewContext Commands::context(const JobModel& model) {
   for (api::WarningView& warning : reconciler_.waiting_for(model)) {
     context.warnings.push_back(std::move(warning));
   }
+  context.scheduler_silent = reconciler_.sightings().outage.has_value();
   const SubmissionRow* open = model.open_submission();
   if (open != nullptr && open->scheduler_job_id) {
     const auto& seen = reconciler_.sightings().by_id;

@@ -31,11 +31,8 @@ JobPhase phase_of(JobState state) {
 
 /// The rollback that the next attempt will begin with.
 std::optional<GenerationId> chosen_start(const JobModel& model) {
-  const bool run_since =
-      std::any_of(model.attempts.begin(), model.attempts.end(), [&](const AttemptRow& attempt) {
-        return attempt.n.value > model.job.attempt_floor && attempt.started_at;
-      });
-  return run_since || is_final(model.job.state) ? std::nullopt : model.job.start_from;
+  return model.ran_since_restart() || is_final(model.job.state) ? std::nullopt
+                                                                : model.job.start_from;
 }
 
 bool is_good(const store::GenerationOnDisk& generation) {

@@ -2,6 +2,7 @@
 
 #include "core/domain/machines.hpp"
 #include "core/domain/timing.hpp"
+#include "daemon/accounting.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -9,8 +10,10 @@
 namespace ckpt::daemon {
 namespace {
 
-api::AttemptView
-attempt_view(const JobModel& model, const AttemptRow& row, const ViewContext& context) {
+api::AttemptView attempt_view(const JobModel& model,
+                              const AttemptRow& row,
+                              const ViewContext& context,
+                              const std::map<AttemptId, Duration>& lost) {
   api::AttemptView view;
   view.n = row.n;
   view.job = model.job.id;
@@ -37,6 +40,8 @@ attempt_view(const JobModel& model, const AttemptRow& row, const ViewContext& co
   view.engine_version = row.engine_version;
   view.exit_code = row.exit_code;
   view.signal = row.signal;
+  const auto found = lost.find(row.n);
+  view.lost = found == lost.end() ? Duration{0} : found->second;
   return view;
 }
 
@@ -107,7 +112,8 @@ const GenerationRow* newest_good(const JobModel& model) {
   return best;
 }
 
-/// Its attempt was ended by somebody, and the scheduler has not told yet by whom and what for.
+/// Its attempt was ended by somebody, and what follows from that is not settled: the scheduler has
+/// not told yet by whom and what for, or has told of a cancellation that is being written down.
 bool ended_from_outside(const JobModel& model, const ViewContext& context) {
   const SubmissionRow* open = model.open_submission();
   const AttemptRow* newest = model.newest_attempt();
@@ -116,9 +122,22 @@ bool ended_from_outside(const JobModel& model, const ViewContext& context) {
       newest->end_reason != EndReason::interrupted || !newest->term_seen) {
     return false;
   }
-  return context.allocation == nullptr ||
-         (!is_over(context.allocation->state) &&
-          context.allocation->restart_count <= newest->restart_count);
+  const Allocation* shown = context.allocation;
+  return shown == nullptr || shown->state == AllocationState::cancelled ||
+         (!is_over(shown->state) && shown->restart_count <= newest->restart_count);
+}
+
+/// Told to end, and nobody of us has wished it. The program may still run, for seconds.
+bool being_ended(const JobModel& model) {
+  const AttemptRow* newest = model.newest_attempt();
+  return model.job.state == JobState::running && !model.job.wish_cancel && !model.job.wish_stop &&
+         newest != nullptr && newest->live() && newest->term_seen;
+}
+
+std::string asking_why(const JobModel& model, const ViewContext& context) {
+  const std::string who = model.job.scheduler == SchedulerKind::slurm ? "Slurm" : "the scheduler";
+  return context.scheduler_silent ? who + ", which does not answer now, is asked why until it does"
+                                  : "asking " + who + " why, which takes some seconds";
 }
 
 std::string reason_of(const JobModel& model, const ViewContext& context) {
@@ -127,50 +146,18 @@ std::string reason_of(const JobModel& model, const ViewContext& context) {
     return "held by the user" + (job.reason.empty() ? "" : "; " + job.reason);
   }
   if (ended_from_outside(model, context)) {
-    return std::string("its allocation was ended from outside; asking ") +
-           (job.scheduler == SchedulerKind::slurm ? "Slurm" : "the scheduler") + " why";
+    return "its allocation was ended from outside; " + asking_why(model, context);
+  }
+  if (being_ended(model)) {
+    return "its allocation is being ended from outside; " + asking_why(model, context);
   }
   return job.reason.empty() && job.state == JobState::queued ? context.waits_for : job.reason;
 }
 
-} // namespace
-
-api::AccountingView accounting_of(const JobModel& model, TimePoint now) {
-  api::AccountingView total;
-  for (std::size_t i = 0; i < model.attempts.size(); ++i) {
-    const AttemptRow& row = model.attempts[i];
-    total.checkpoint += row.blocked;
-    if (!row.started_at) {
-      continue;
-    }
-    const TimePoint end = row.ended_at.value_or(now);
-    total.run += end - *row.started_at;
-    const bool result =
-        row.end_reason == EndReason::completed || row.end_reason == EndReason::failed || row.live();
-    if (!result) {
-      total.lost += end - row.last_frozen_at.value_or(*row.started_at);
-    }
-  }
-  for (const SubmissionRow& submission : model.submissions) {
-    TimePoint from = submission.intended_at;
-    for (const AttemptRow& row : model.attempts) {
-      if (row.token == submission.token) {
-        total.queue += std::max(row.claimed_at - from, Duration{0});
-        from = row.ended_at.value_or(now);
-      }
-    }
-    if (submission.open() && (model.attempts.empty() || !model.attempts.back().live())) {
-      total.queue += std::max(now - from, Duration{0});
-    }
-  }
-  return total;
-}
-
-namespace {
-
 void next_checkpoint_of(const JobModel& model, TimePoint now, api::JobView& view) {
   const AttemptRow* row = model.newest_attempt();
-  if (row == nullptr || !row->live() || !row->started_at || model.job.state != JobState::running) {
+  if (row == nullptr || !row->live() || !row->started_at || row->term_seen ||
+      model.job.state != JobState::running) {
     return;
   }
   RunFacts facts;
@@ -178,7 +165,7 @@ void next_checkpoint_of(const JobModel& model, TimePoint now, api::JobView& view
   for (const AttemptRow& earlier : model.attempts) {
     facts.total_before += earlier.n < row->n ? run_time(earlier, now) : Duration{0};
   }
-  facts.run_before = facts.total_before; // without what was lost and repeated, if anything was
+  facts.run_before = work_behind(work_of(model, now), row->n);
   if (row->walltime_ends_at) {
     facts.allocation_end = *row->walltime_ends_at - *row->started_at;
     facts.time_limit = facts.allocation_end;
@@ -208,8 +195,9 @@ void next_checkpoint_of(const JobModel& model, TimePoint now, api::JobView& view
 
 std::vector<api::AttemptView> attempt_views(const JobModel& model, const ViewContext& context) {
   std::vector<api::AttemptView> views;
+  const auto lost = lost_work(work_of(model, context.now));
   for (const AttemptRow& row : model.attempts) {
-    views.push_back(attempt_view(model, row, context));
+    views.push_back(attempt_view(model, row, context, lost));
   }
   if (auto waiting = waiting_view(model, context)) {
     views.push_back(*std::move(waiting));

@@ -1,4 +1,5 @@
 """The commands and options that no story of another file needs: each is typed once, on this machine, and does what its help says."""
+import datetime
 import json
 import os
 import pathlib
@@ -294,6 +295,37 @@ def test_output_that_is_not_cut_back(site):
     site.wait_state(job, "completed", 120)
     text = out.read_text()
     assert text.startswith(before) and len(text) > len(expected_output(60)) and text.endswith(expected_output(60)[-100:])
+
+
+def test_work_behind_a_rollback_is_lost_once(site):
+    """What was done after the freeze that is gone back to, over two attempts and twice; each second counts once, in every place alike."""
+    def moment(text):
+        return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+    job, out = submitted(site, "set-back")
+    first = site.json("checkpoint", job)["id"]
+    frozen = moment(site.json("checkpoint", job)["frozen_at"])  # of g2
+    lines = out.read_text().count("\n")
+    wait_until(lambda: out.read_text().count("\n") > lines + 3, 60, "more lines")
+    site.ckpt("stop", job)
+    stopped = site.job(job)
+    assert stopped["accounting"]["lost_seconds"] < moment(stopped["attempts"][0]["ended_at"]) - frozen, "of a stop, at most what its seal took"
+    for _ in range(2):
+        site.ckpt("restart", job, "--generation", first)
+        site.wait_state(job, "running", 60)
+        site.json("checkpoint", job)
+        site.ckpt("stop", job)
+    site.ckpt("restart", job, "--generation", first)
+    now = site.wait_state(job, "running", 60)
+    ended, frozen = now["attempts"][:-1], moment(next(one["frozen_at"] for one in now["generations"] if one["id"] == first))
+    lost = [moment(ended[0]["ended_at"]) - frozen] + [moment(one["ended_at"]) - moment(one["started_at"]) for one in ended[1:]]
+    assert len(lost) == 3 and [one["lost_seconds"] for one in now["attempts"]] == [pytest.approx(one, abs=0.01) for one in [*lost, 0]]
+    assert now["accounting"]["lost_seconds"] == pytest.approx(sum(lost), abs=0.05)
+    picture = site.ckpt("show", job).stdout
+    assert [line[0] for line in picture.splitlines() if re.match(r"\d .{12}.*x", line)] == ["1", "2", "3"], picture
+    site.ckpt("cancel", job)
+    everything = sum(one["accounting"]["lost_seconds"] for one in site.json("ls", "--all")["items"])
+    assert site.json("stats")["accounting"]["lost_seconds"] == pytest.approx(everything, abs=0.05)
 
 
 def test_the_end_of_an_allocation_parks_where_that_is_wished(site):

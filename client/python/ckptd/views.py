@@ -199,6 +199,7 @@ class Attempt(Record):
     engine_version = text()
     exit_code = number()
     signal = number()
+    lost_seconds = duration("of its run, the end that no later state holds")
 
     def _shown(self) -> List[str]:
         return ["job", "n", "state"]

@@ -52,6 +52,7 @@ export function attempt(n: number, submitted: number, started: number | null, en
     started_from: null,
     exit_code: null,
     signal: null,
+    lost_seconds: 0,
     ...more,
   };
 }

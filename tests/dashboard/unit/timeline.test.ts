@@ -25,7 +25,7 @@ test("a limit far ahead takes a third of the picture at most", () => {
 });
 
 test("a link leads from the checkpoint down to the attempt that went on from it", () => {
-  const attempts = [attempt(1, 0, 0, 500), attempt(2, 500, 600, 1000, { ...from("g1"), end_reason: "completed" })];
+  const attempts = [attempt(1, 0, 0, 500, { lost_seconds: 100 }), attempt(2, 500, 600, 1000, { ...from("g1"), end_reason: "completed" })];
   const picture = layOut(job({ state: "completed" }), attempts, [generation("g1", 1, 400)], ms(9999), frame);
   assert.deepEqual(picture.links, [{ x1: 500, y1: 15, x2: 700, y2: 45, generation: "g1" }]);
   assert.deepEqual(picture.lanes[0]?.lost, { x: 500, width: 100, seconds: 100 });

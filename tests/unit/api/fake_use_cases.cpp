@@ -46,6 +46,7 @@ api::AttemptView sample_attempt() {
   view.started_from = GenerationRef{JobId{7}, GenerationId{1}};
   view.engine = EngineKind::dmtcp;
   view.engine_version = "4.2.0";
+  view.lost = milliseconds{1500};
   return view;
 }
 

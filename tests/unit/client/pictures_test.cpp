@@ -48,6 +48,7 @@ JobDetails two_attempts() {
   details.job.state = JobState::running;
   details.job.attempts_count = 2;
   details.attempts = {attempt(1, minutes{0}, minutes{50}), attempt(2, minutes{50}, std::nullopt)};
+  details.attempts.front().lost = minutes{20};
   details.generations = {sealed(1, 1, minutes{30}), sealed(2, 2, minutes{80})};
   details.job.current_attempt = details.attempts.back();
   details.job.latest_generation = details.generations.back();
@@ -234,10 +235,15 @@ TEST_CASE("behind a rollback: what is newer is abandoned, and said to be") {
   CHECK(abandoned(two_attempts().generations, {}).empty());
 }
 
-TEST_CASE("a stop loses nothing, in the picture neither") {
+TEST_CASE("a stop loses nothing to be drawn, unless somebody goes back behind it") {
   JobDetails details = two_attempts();
   details.attempts.front().end_reason = EndReason::stopped;
+  details.generations.front().trigger = Trigger::stop;
   CHECK(split_lines(timeline(details, kNow, 80))[1].find('x', 14) == std::string::npos);
+  details.attempts.front().lost = minutes{30};
+  const std::string first = split_lines(timeline(details, kNow, 80))[1].substr(14);
+  CHECK(first.find("=x") == 12); // 20 of 100 minutes on 66 columns
+  CHECK(first.find("xox") != std::string::npos);
 }
 
 TEST_CASE("reasons that a table has no room for stand below it, whole") {

@@ -249,6 +249,50 @@ TEST_CASE("numbers of everything: jobs, checkpoints, time lost and saved") {
   CHECK(input->blocked_seconds.count() == 1);
 }
 
+TEST_CASE("a rollback sets work aside: at once, in job, attempts and sum alike") {
+  World world;
+  const JobId job = world.submit();
+  world.pass();
+  ScriptedRunner first = world.begin(job, world.newest_allocation());
+  world.pass(seconds{100});
+  world.seal(job, first, Trigger::manual);
+  world.pass(seconds{50});
+  world.seal(job, first, Trigger::stop);
+  first.end(EndReason::stopped);
+  REQUIRE(world.commands->stop(job, {}));
+  world.scheduler.exit(world.newest_allocation(), 85);
+  world.pass(minutes{2});
+  REQUIRE(world.state(job) == JobState::parked);
+  CHECK(world.view(job).accounting.lost <= seconds{2});
+  REQUIRE(world.commands->restart(job, {GenerationId{1}, {}, {}, "", ""}));
+  const auto check = [&](std::size_t attempts) {
+    const auto lost = world.view(job).accounting.lost;
+    CHECK(lost >= seconds{50});
+    CHECK(lost <= seconds{54});
+    CHECK(world.commands->stats()->accounting.lost == lost);
+    const auto seen = world.commands->attempts(job);
+    REQUIRE(seen);
+    REQUIRE(seen->size() >= attempts);
+    CHECK(seen->front().lost == lost);
+    CHECK(seen->back().lost == Duration{0});
+  };
+  check(1); // known before it begins
+  world.pass(minutes{1});
+  const auto claim = world.try_claim(job, world.newest_allocation());
+  REQUIRE(claim);
+  ScriptedRunner second(world.folder(job), *claim, world.clock);
+  store::AttemptEvent began;
+  began.kind = store::AttemptEventKind::program_restarted;
+  began.generation = GenerationId{1};
+  second.write(began);
+  world.pass(seconds{30});
+  REQUIRE(world.state(job) == JobState::running);
+  check(2);
+  const auto saved = world.commands->stats()->accounting.saved;
+  CHECK(saved >= seconds{98});
+  CHECK(saved <= seconds{102});
+}
+
 TEST_CASE("nodes: what the scheduler says, and what ours have seen") {
   World world;
   world.scheduler.known_nodes = {{"n1", "mixed", "", {"main"}},

@@ -18,6 +18,10 @@ TEST_CASE("ended from outside, and the scheduler has not been heard since: that 
   ScriptedRunner runner = world.begin(job, id);
   world.pass(seconds{5});
   runner.write(AttemptEventKind::term_seen);
+  world.pass();
+  CHECK(world.state(job) == JobState::running);
+  CHECK(world.view(job).reason.starts_with("its allocation is being ended from outside; asking"));
+  CHECK_FALSE(world.view(job).next_checkpoint_at);
   runner.end(EndReason::interrupted, {}, "TERM");
   world.pass();
   REQUIRE(world.state(job) == JobState::queued);
@@ -120,4 +124,36 @@ TEST_CASE("no event is without its sentence") {
     CHECK_MESSAGE(!event_text(AttemptRow{}, event).empty(), word(kind));
     CHECK(event_text(AttemptRow{}, event).find('_') == std::string::npos);
   }
+}
+
+TEST_CASE("ended from outside: one sentence until the job is what came of it") {
+  JobModel model;
+  model.job.state = JobState::queued;
+  model.job.scheduler = SchedulerKind::slurm;
+  model.job.reason = "attempt 1 was interrupted: the scheduler ended the allocation";
+  SubmissionRow submission;
+  submission.state = SubmissionState::submitted;
+  model.submissions = {submission};
+  AttemptRow attempt;
+  attempt.n = AttemptId{1};
+  attempt.state = AttemptState::ended;
+  attempt.end_reason = EndReason::interrupted;
+  attempt.term_seen = true;
+  model.attempts = {attempt};
+  Allocation shown;
+  ViewContext context;
+  context.allocation = &shown;
+  const auto asks = [&](AllocationState state, int restart_count) {
+    shown.state = state;
+    shown.restart_count = restart_count;
+    return job_view(model, context).reason.starts_with("its allocation was ended from outside");
+  };
+  CHECK(asks(AllocationState::running, 0));
+  CHECK(asks(AllocationState::cancelled, 0)); // seen, and not written down yet
+  CHECK_FALSE(asks(AllocationState::timeout, 0));
+  CHECK_FALSE(asks(AllocationState::pending, 1)); // requeued
+  context.allocation = nullptr;
+  context.scheduler_silent = true;
+  CHECK(job_view(model, context).reason.find("Slurm, which does not answer now") !=
+        std::string::npos);
 }

@@ -45,6 +45,7 @@ export interface Attempt {
   started_from: GenerationRef | null;
   exit_code: number | null;
   signal: number | null;
+  lost_seconds: number;
 }
 
 export interface Policy {

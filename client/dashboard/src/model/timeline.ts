@@ -1,7 +1,7 @@
 // Geometry of the picture of a job: one lane an attempt, time from left to right. Pure; the view only draws it.
 
 import type { Attempt, Generation, Job } from "../api/types";
-import { lostSpans, momentOf, type Span } from "./lineage";
+import { lostSpan, momentOf, type Span } from "./lineage";
 import { timeTicks } from "./scale";
 
 export interface Bar {
@@ -77,7 +77,6 @@ export function layOut(job: Job, attempts: Attempt[], generations: Generation[],
   const x = (at: number) => frame.left + (inner * (Math.min(Math.max(at, from), to) - from)) / (to - from);
   const bar = (span: Span): Bar => ({ x: x(span.from), width: Math.max(kNarrowest, x(span.to) - x(span.from)) });
 
-  const lost = lostSpans(job, sorted, generations, now);
   const lanes = sorted.map((attempt, index): Lane => {
     const submitted = time(attempt.submitted_at);
     const started = time(attempt.started_at);
@@ -85,7 +84,7 @@ export function layOut(job: Job, attempts: Attempt[], generations: Generation[],
     // A requeue keeps the first submission's time; the attempt waits since the one before it has ended.
     const before = Math.max(0, ...sorted.slice(0, index).map((one) => time(one.ended_at) ?? 0));
     const waits = submitted === null ? null : { from: Math.max(submitted, before), to: started ?? ended ?? now };
-    const gone = lost.get(attempt.n);
+    const gone = lostSpan(attempt, generations);
     const marks = marksOf(attempt, generations, x, bar);
     const spread = marks.length < 2 ? kRoomy : ((marks.at(-1)?.x ?? 0) - (marks[0]?.x ?? 0)) / (marks.length - 1);
     return {

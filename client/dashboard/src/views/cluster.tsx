@@ -121,7 +121,7 @@ function StatsView({ stats }: { stats: Stats }) {
       {[
         ["Computed", duration(Math.floor(accounting.run_seconds)), "by all jobs"],
         ["Saved", duration(Math.floor(accounting.saved_seconds)), "that restarts did not repeat"],
-        ["Lost", duration(Math.floor(accounting.lost_seconds)), "computed again"],
+        ["Lost", duration(Math.floor(accounting.lost_seconds)), "computed again, or set aside"],
         ["Checkpoints", String(stats.checkpoints.reduce((sum, one) => sum + one.count, 0)), outcomes(stats)],
       ].map(([name, value, note]) => (
         <div class="fact" key={name}>

@@ -18,7 +18,7 @@ export function Facts({ job, now }: { job: Job; now: number }) {
   return (
     <dl class="facts card">
       <Fact name="Computed" value={duration(Math.floor(run_seconds))} note={`${plural(job.attempts_count, "attempt")}, ${plural(job.restarts_count, "restart")}`} />
-      <Fact name="Lost" value={duration(Math.floor(lost_seconds))} note="computed again, or to be" />
+      <Fact name="Lost" value={duration(Math.floor(lost_seconds))} note="computed again, or set aside" />
       <Fact name="Waited" value={duration(Math.floor(queue_seconds))} note="in the queue" />
       <Fact name="Stood still" value={duration(checkpoint_seconds)} note="while checkpoints were taken" />
       <Fact
