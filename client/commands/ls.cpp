@@ -3,6 +3,7 @@
 #include "client/daemon_control.hpp"
 #include "client/selection.hpp"
 #include "core/base/strings.hpp"
+#include "core/domain/machines.hpp"
 
 namespace ckpt::client {
 namespace {
