@@ -147,6 +147,9 @@ template <class Request> json ways_to_json(const Request& request) {
   if (!request.policy_patch.empty()) {
     out["policy"] = parse_json(request.policy_patch).value_or(json::object());
   }
+  if (!request.engine_path.empty()) {
+    out["engine_path"] = bytes_json(request.engine_path);
+  }
   return out;
 }
 
@@ -172,6 +175,7 @@ template <class Request> Status read_ways(Fields& fields, const char* what, Requ
     }
   }
   request.time_limit = fields.optional_duration("time_limit_seconds");
+  request.engine_path = fields.bytes_or("engine_path", "");
   if (const json* patch = fields.raw("policy")) {
     // Applied by the daemon to the job's own policy; here only its form is checked.
     if (auto patched = patch_policy(Policy{}, *patch); !patched) {
@@ -185,11 +189,7 @@ template <class Request> Status read_ways(Fields& fields, const char* what, Requ
 } // namespace
 
 json to_json(const RestartRequest& request) {
-  json out = ways_to_json(request);
-  if (!request.engine_path.empty()) {
-    out["engine_path"] = bytes_json(request.engine_path);
-  }
-  return out;
+  return ways_to_json(request);
 }
 
 Result<RestartRequest> restart_request_from_json(const json& in) {
@@ -201,7 +201,6 @@ Result<RestartRequest> restart_request_from_json(const json& in) {
   if (auto read = read_ways(fields, "restart", request); !read) {
     return tl::unexpected(read.error());
   }
-  request.engine_path = fields.bytes_or("engine_path", "");
   if (auto fine = fields.finish(); !fine) {
     return tl::unexpected(fine.error());
   }

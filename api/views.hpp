@@ -307,6 +307,7 @@ struct ForkRequest {
   std::optional<Duration> time_limit;     ///< nothing: the origin's
   std::string stdout_path;  ///< empty: the origin's pattern, if that gives another file
   std::string stderr_path;  ///< likewise
+  std::string engine_path;  ///< folders with engines, searched behind those that the origin has
   bool share_files = false; ///< files that the origin's program writes may be cut back and written
   std::string policy_patch; ///< on top of the origin's policy
   std::string idempotency_key;

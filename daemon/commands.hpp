@@ -139,6 +139,7 @@ private:
   Status check_name(const std::string& name);
   /// The one that was asked for, else the origin's or one made of it that is free.
   Result<std::string> name_of_fork(const std::string& asked, const std::string& origin);
+  std::string engines_of_fork(const api::ForkRequest& request, JobId origin) const;
   /// `script_at`: where the script's copy stands in argv, if there is one. `prepare`: what else the
   /// job's folder needs before the job is durable.
   Result<JobId> make_job(api::SubmitRequest full,

@@ -72,9 +72,9 @@ Status check_files(const Risk& risk, bool share_files) {
                     ", too: " + some_files(risk.files),
                 is_final(risk.state)
                     ? "copy them if you want to keep them as they are, then say --share-files"
-                    : "both cannot write them: end " + risk.origin.str() +
-                          " first (`ckpt cancel`), or say --share-files if its result does not "
-                          "matter any more");
+                    : "both cannot write them: `ckpt cancel " + risk.origin.str() +
+                          "` first, unless its result does not matter any more; copy them if you "
+                          "want to keep them as they are, then say --share-files");
   }
   if (!risk.known && risk.writes()) {
     return fail(ErrorClass::conflict,
@@ -234,8 +234,12 @@ Commands::fork(JobId id, const api::ForkRequest& request, store::StagedOrigin& s
   if (const Status fine = check_submit(full); !fine) {
     return tl::unexpected(fine.error());
   }
+  const std::string engines = engines_of_fork(request, id);
   const auto made = make_job(full, digest_of(id, request), 0, [&](const Path& to) {
-    return store::place_origin(staged, to);
+    const Status placed = store::place_origin(staged, to);
+    return placed && !engines.empty()
+               ? store::JobFolder(to).write_restart_options({.engine_path = engines})
+               : placed;
   });
   if (LiveJob* live = made ? reconciler_.find(*made) : nullptr) {
     for (const Warning& warning : staged.origin.warnings) {
@@ -244,6 +248,14 @@ Commands::fork(JobId id, const api::ForkRequest& request, store::StagedOrigin& s
     std::ignore = reconciler_.commit(*live, {}); // the runner tells them again
   }
   return made;
+}
+
+/// Where its origin has found an engine, and where whoever forks has one.
+std::string Commands::engines_of_fork(const api::ForkRequest& request, JobId origin) const {
+  const auto options = reconciler_.ports().store.job(origin).read_restart_options();
+  std::string engines = options ? options->engine_path : std::string();
+  engines += engines.empty() || request.engine_path.empty() ? "" : ":";
+  return engines + request.engine_path;
 }
 
 Result<std::string> Commands::name_of_fork(const std::string& asked, const std::string& origin) {

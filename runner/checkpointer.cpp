@@ -166,6 +166,9 @@ CheckpointOutcome Checkpointer::take_once(engine::Session& session,
   draft.engine = setting_.engine;
   draft.host = setting_.host;
   draft.run_before = wish.run_before;
+  only_read_ = setting_.engine.engine == EngineKind::dmtcp
+                   ? files_mapped_to_read(look_at_processes(session.program_processes(), {}))
+                   : std::set<FileIdentity>{};
   engine::CheckpointRequest request;
   request.while_frozen = [&] { return capture(session, wish, draft); };
   const auto images = session.checkpoint(request);
@@ -263,8 +266,9 @@ Status Checkpointer::capture_local(engine::Session& session,
   const Surroundings around = surroundings_of(setting_.look, wish.policy);
   const std::vector<ProcessFacts> facts = look_at_processes(session.program_processes(), {});
   draft.deleted = deleted_files(facts, false);
-  draft.written =
-      written_files(facts, around, identities({setting_.output.out, setting_.output.err}));
+  std::set<FileIdentity> others = identities({setting_.output.out, setting_.output.err});
+  others.insert(only_read_.begin(), only_read_.end());
+  draft.written = written_files(facts, around, others);
   if (auto noted = note_folder(facts, draft); !noted) {
     return noted;
   }

@@ -76,6 +76,7 @@ private:
   Report report_;
   store::Generations generations_;
   GenerationId newest_begun_;                ///< by this attempt
+  std::set<FileIdentity> only_read_;         ///< of the newest one, see files_mapped_to_read
   std::vector<std::uint64_t> sizes_;         ///< see RoomFacts
   std::optional<std::uint64_t> memory_then_; ///< likewise
 };

@@ -1,4 +1,5 @@
 #include "client/commands/commands.hpp"
+#include "client/engines_here.hpp"
 #include "client/generation_argument.hpp"
 #include "client/job_options.hpp"
 #include "client/sbatch_options.hpp"
@@ -18,8 +19,9 @@ struct Options {
   std::vector<std::string> sbatch_args;
 };
 
-Result<api::ForkRequest> request_of(const Options& options) {
+Result<api::ForkRequest> request_of(const Session& session, const Options& options) {
   api::ForkRequest request;
+  request.engine_path = engine_path(session.env());
   request.name = options.name.value_or("");
   request.sbatch_args = options.sbatch_args;
   request.time_limit = options.time_limit;
@@ -42,7 +44,7 @@ Result<api::ForkRequest> request_of(const Options& options) {
 }
 
 int fork(Session& session, const Options& options) {
-  const auto request = request_of(options);
+  const auto request = request_of(session, options);
   if (!request) {
     return session.fail(request.error());
   }

@@ -247,6 +247,23 @@ std::vector<std::string> written_files(const std::vector<ProcessFacts>& processe
   return {names.begin(), names.end()};
 }
 
+std::set<FileIdentity> files_mapped_to_read(const std::vector<ProcessFacts>& processes) {
+  std::set<FileIdentity> read;
+  std::set<FileIdentity> writable;
+  for (const ProcessFacts& process : processes) {
+    for (const OpenObject& object : process.objects) {
+      if (object.kind == ObjectKind::regular && object.writable) {
+        writable.insert(object.identity);
+      } else if (object.kind == ObjectKind::regular && object.mapped && object.shared &&
+                 !object.deleted) {
+        read.insert(object.identity);
+      }
+    }
+  }
+  std::erase_if(read, [&](const FileIdentity& file) { return writable.contains(file); });
+  return read;
+}
+
 std::vector<Hazard> find_hazards(const std::vector<ProcessFacts>& processes,
                                  const Surroundings& around) {
   std::vector<Hazard> found;

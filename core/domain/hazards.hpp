@@ -112,6 +112,11 @@ std::vector<std::string> written_files(const std::vector<ProcessFacts>& processe
                                        const Surroundings& around,
                                        const std::set<FileIdentity>& outputs);
 
+/// Files that they have mapped shared and that none of them can write to. To be asked of a program
+/// that runs: while it is frozen, DMTCP has such a file open for reading and writing in the
+/// mapping's place (its Util::memProtToOpenFlags, 4.2.0 and 5.0).
+std::set<FileIdentity> files_mapped_to_read(const std::vector<ProcessFacts>& processes);
+
 /// What is there, whether or not it matters to the engine. Details may be there more than once.
 std::vector<Hazard> find_hazards(const std::vector<ProcessFacts>& processes,
                                  const Surroundings& around);

@@ -68,6 +68,9 @@ def test_the_engine_of_the_shell_that_restarts_is_found(site):
         bare.ckpt("stop", job)
         bare.ckpt("restart", job)
         assert bare.wait_state(job, ["running", "parked"], 60)["state"] == "running", bare.evidence(job)
+        branch = re.search(r"j-\d+", bare.ckpt("fork", job, "--share-files").stdout).group()
+        assert bare.wait_state(branch, ["running", "parked"], 60)["state"] == "running", bare.evidence(branch)
+        bare.ckpt("cancel", branch)
         bare.ckpt("cancel", job)
 
 

@@ -26,6 +26,17 @@ with open(sys.argv[1], "a", buffering=1) as table:
         time.sleep(0.1)
 """
 
+LONG = 3000  # steps; ended by the test
+# Has a file mapped that it only reads.
+MAPS_TO_READ = """#!/usr/bin/python3
+import mmap, sys, time
+with open(sys.argv[1], "rb") as table:
+    content = mmap.mmap(table.fileno(), 0, access=mmap.ACCESS_READ)
+for step in range(3000):
+    print(step, len(content), flush=True)
+    time.sleep(0.1)
+"""
+
 
 @pytest.fixture(scope="module", params=LIVE)
 def place(request):
@@ -159,6 +170,25 @@ def test_files_that_the_origin_writes_are_not_touched_unless_that_is_said(place)
     assert ended["state"] == "completed", site.evidence(branch)
     assert any(w["code"] == "fork_shares_files" for w in ended["warnings"]), ended["warnings"]
     assert (site.work / f"{engine}-table2").read_text() == "".join(f"{n}\n" for n in range(120))
+
+
+def test_a_file_that_the_origin_only_reads_by_a_mapping_is_no_obstacle(place):
+    """numpy's mmap_mode="r", glibc's gconv cache: DMTCP has such a file open for writing while it is frozen."""
+    engine, site = place
+    table = site.work / f"{engine}-read"
+    table.write_text("x" * 100_000)
+    os.chown(table, site.account.pw_uid, site.account.pw_gid)
+    program = site.program("reader.py", MAPS_TO_READ)
+    job = submit(place, "reads", LONG, argv=[program, table])
+    prints(site, job)
+    site.ckpt("checkpoint", job)
+    branch = fork(site, job)
+    prints(site, branch)
+    site.ckpt("stop", branch)
+    site.ckpt("cancel", fork(site, branch))  # as well from what was restored from an image
+    site.ckpt("cancel", job)
+    site.ckpt("cancel", branch)
+    assert table.read_text() == "x" * 100_000
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="a cluster of two nodes needs root")

@@ -200,6 +200,7 @@ TEST_CASE("a fork comes back as it was and is strict") {
   request.stdout_path = "fork.out";
   request.stderr_path = "fork.err";
   request.share_files = true;
+  request.engine_path = "/opt/dmtcp/bin";
   request.policy_patch = R"({"keep":5})";
   const auto back = fork_request_from_json(to_json(request));
   REQUIRE(back);
@@ -210,6 +211,7 @@ TEST_CASE("a fork comes back as it was and is strict") {
   CHECK(back->stdout_path == "fork.out");
   CHECK(back->stderr_path == "fork.err");
   CHECK(back->share_files);
+  CHECK(back->engine_path == "/opt/dmtcp/bin");
   CHECK(back->policy_patch == request.policy_patch);
   CHECK(fork_request_from_json(json::object()));
   CHECK(to_json(ForkRequest{}) == json::object());

@@ -292,3 +292,24 @@ TEST_CASE("warnings: a restart from an image that held it proves some") {
   restarted.restarted = true;
   CHECK(codes(hazards, restarted) == std::vector<std::string>{"outside_sockets"});
 }
+
+TEST_CASE("files that are mapped to be read: not those that anything of the program can write to") {
+  OpenObject library = thing(ObjectKind::regular, "/lib/x.so"); // private
+  library.mapped = true;
+  library.identity = {1, 1};
+  OpenObject table = thing(ObjectKind::regular, "/data/table");
+  table.mapped = table.shared = true;
+  table.identity = {1, 2};
+  OpenObject log = table;
+  log.path = "/data/log";
+  log.identity = {1, 3};
+  OpenObject elsewhere = thing(ObjectKind::regular, "/data/log");
+  elsewhere.writable = true;
+  elsewhere.identity = {1, 3};
+  ProcessFacts one;
+  one.objects = {library, table, log};
+  ProcessFacts other;
+  other.objects = {elsewhere};
+  CHECK(files_mapped_to_read({one, other}) == std::set<FileIdentity>{{1, 2}});
+  CHECK(files_mapped_to_read({one}) == std::set<FileIdentity>{{1, 2}, {1, 3}});
+}
