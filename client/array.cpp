@@ -101,7 +101,10 @@ std::string states_text(const std::vector<api::JobView>& jobs) {
   return states_text(counts);
 }
 
-Error with_tasks(Session& session, const std::string& selector, Error error) {
+Error with_tasks(Session& session,
+                 const std::string& selector,
+                 Error error,
+                 const std::string& verb) {
   const auto daemon = session.daemon();
   if (session.json() || !daemon || (error.code != "no_such_job" && error.code != "ambiguous_job")) {
     return error;
@@ -115,11 +118,14 @@ Error with_tasks(Session& session, const std::string& selector, Error error) {
     return error;
   }
   const api::JobView& first = tasks.front();
+  const std::string tag = "--tag array=" + first.array->id.str();
   error.message = "'" + selector + "' is a job array, and each of its tasks a job";
   error.advice = std::to_string(tasks.size()) + " tasks, " + first.id.str() +
                  (tasks.size() > 1 ? " … " + tasks.back().id.str() : "") + ": " +
-                 states_text(tasks) + ". `ckpt ls --all --tag array=" + first.array->id.str() +
-                 "` lists them; one of them is " + first.id.str() + ", or " + first.name;
+                 states_text(tasks) + ". " +
+                 (verb.empty() ? "" : "`ckpt " + verb + " " + tag + "` means all of them, ") +
+                 "`ckpt ls --all " + tag + "` lists them; one of them is " + first.id.str() +
+                 ", or " + first.name;
   return error;
 }
 
@@ -133,7 +139,7 @@ std::string text_of_submitted(const api::ArrayView& array) {
   }
   text += number.empty() ? " (Slurm gives them a number in a moment)"
                          : " (Slurm job " + number + ", tasks " + number + "_INDEX)";
-  return text + "\n  `ckpt ls " + tag + "` shows them\n  `ckpt cancel " + tag + "` ends all";
+  return text + "\n  `ckpt ls --all " + tag + "` shows them\n  `ckpt cancel " + tag + "` ends all";
 }
 
 } // namespace ckpt::client

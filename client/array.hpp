@@ -28,8 +28,12 @@ std::string states_text(const std::vector<api::JobView>& jobs);
 std::string states_text(const std::map<std::string, std::int64_t>& counts);
 
 /// What an answer without a job becomes where `selector` is an array's name or number: its tasks,
-/// and what lists them. Else unchanged.
-Error with_tasks(Session& session, const std::string& selector, Error error);
+/// what lists them, and how `verb` is told of all of them (empty: it takes one job). Else
+/// unchanged.
+Error with_tasks(Session& session,
+                 const std::string& selector,
+                 Error error,
+                 const std::string& verb = "");
 
 /// "200 tasks submitted as j-7 … j-206", and what shows and ends them: lines for people.
 std::string text_of_submitted(const api::ArrayView& array);

@@ -106,6 +106,19 @@ Result<BatchScript> load(const Session& session,
 
 } // namespace
 
+bool has_sbatch_lines(const Path& file) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(file, error)) {
+    return false; // a pipe would keep us waiting
+  }
+  const auto text = read_file(file, script::kLargestScript);
+  if (!text || !text->starts_with("#!")) {
+    return false;
+  }
+  const auto lines = script::read_directives(*text, file.string());
+  return !lines || !lines->options.empty() || !lines->het_lines.empty();
+}
+
 Result<BatchScript> read_batch_script(const Session& session,
                                       const std::vector<std::string>& argv,
                                       const std::vector<std::string>& options) {

@@ -19,6 +19,9 @@ struct BatchScript {
   std::vector<int> pbs_lines;
 };
 
+/// Whether it is a batch script with lines for sbatch, also such as sbatch would refuse.
+bool has_sbatch_lines(const Path& file);
+
 /// Reads the script that sbatch would read: `argv[0]` (in the working folder, then on PATH), else
 /// standard input, or what --wrap says; and its options, below SBATCH_* variables and `options`
 /// (sbatch's, as they were typed). Errors: `no_such_script` (not_found), `bad_script` and

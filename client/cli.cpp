@@ -1,3 +1,4 @@
+#include "client/batch_script.hpp"
 #include "client/cli_impl.hpp"
 #include "client/help_text.hpp"
 #include "core/base/strings.hpp"
@@ -75,6 +76,20 @@ bool has_words(const Verb::Impl& verb) {
   return std::any_of(words.begin(), words.end(), [](const std::string& word) {
     return !word.empty() && word.front() != '-';
   });
+}
+
+/// What to do about words that might be a program, or a batch script.
+std::string advice_on_words(const Verb::Impl& verb) {
+  const std::string name = full_name(verb);
+  const std::vector<std::string> words = verb.app->remaining();
+  const auto script = std::find_if(words.begin(), words.end(), [](const std::string& word) {
+    return !word.empty() && word.front() != '-';
+  });
+  if (verb.app->get_name() == "submit" && script != words.end() && has_sbatch_lines(*script)) {
+    return "It has #SBATCH lines: `ckpt sbatch " + join({script, words.end()}, " ") +
+           "` heeds them. As a program like any other it goes behind --.";
+  }
+  return "Put -- before the program: `" + name + " [OPTIONS] -- PROGRAM ARGS…`.";
 }
 
 /// Whether the option needs the next word for its value. A word of letters: of the last one.
@@ -245,7 +260,7 @@ Result<Cli::Parsed> Cli::parse(std::vector<std::string> args) {
     if (verb != nullptr && verb->program != nullptr && !has_dashes && has_words(*verb)) {
       return usage("`" + name +
                        "` cannot tell what is meant by: " + join(verb->app->remaining(), " "),
-                   "Put -- before the program: `" + name + " [OPTIONS] -- PROGRAM ARGS…`.");
+                   advice_on_words(*verb));
     }
     if (!word.empty()) {
       return usage("`" + name + "` has no option " + word, "Type `" + name + " --help`.");

@@ -25,6 +25,7 @@ public:
   struct Impl;
   explicit Verb(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
+  const std::string& name() const;
   /// Heads the options that follow in the help.
   Verb& group(const std::string& title);
   Verb& flag(const std::string& names, bool& target, const std::string& help);

@@ -30,30 +30,58 @@ bool is_wished(EngineKind engine, EngineWish wish) {
   return wish == EngineWish::automatic ? engine != EngineKind::app : word(engine) == word(wish);
 }
 
+bool can_be_run(const Path& tool) {
+  std::error_code error;
+  return tool.is_absolute() && std::filesystem::is_regular_file(tool, error) &&
+         ::access(tool.c_str(), X_OK) == 0;
+}
+
+/// As in a job: what a variable names is that or nothing, and PATH counts without one.
+Path named_or_found(const Path& named,
+                    const char* name,
+                    const std::map<std::string, std::string>& env) {
+  return named.empty() ? find_program(name, env) : can_be_run(named) ? named : Path();
+}
+
 } // namespace
 
 Path engine_program(EngineKind engine, const std::map<std::string, std::string>& env) {
-  return engine == EngineKind::app     ? Path()
-         : engine == EngineKind::dmtcp ? find_program("dmtcp_launch", env)
-                                       : find_program(std::string(word(engine)), env);
+  switch (engine) {
+  case EngineKind::dmtcp: {
+    const std::string root = value_of(env, "CKPT_DMTCP_ROOT");
+    return named_or_found(
+        root.empty() ? Path() : Path(root) / "bin" / "dmtcp_launch", "dmtcp_launch", env);
+  }
+  case EngineKind::criu:
+    return named_or_found(value_of(env, "CKPT_CRIU"), "criu", env);
+  case EngineKind::mana:
+    return find_program(std::string(word(engine)), env);
+  case EngineKind::app:
+    break;
+  }
+  return {};
+}
+
+std::string misnamed_engine(EngineKind engine, const std::map<std::string, std::string>& env) {
+  const char* const variable = engine == EngineKind::dmtcp  ? "CKPT_DMTCP_ROOT"
+                               : engine == EngineKind::criu ? "CKPT_CRIU"
+                                                            : "";
+  const std::string value = value_of(env, variable);
+  return value.empty() || !engine_program(engine, env).empty()
+             ? ""
+             : std::string(variable) + "=" + value + " names none that can be run here";
 }
 
 std::string engine_path(const std::map<std::string, std::string>& env) {
   std::vector<std::string> folders;
-  const auto add = [&](const Path& tool) {
+  for (const EngineKind engine : {EngineKind::dmtcp, EngineKind::criu}) {
+    const Path tool = engine_program(engine, env);
     const std::string folder = tool.parent_path().string();
-    if (tool.is_absolute() && ::access(tool.c_str(), X_OK) == 0 &&
-        folder.find(':') == std::string::npos &&
+    if (tool.is_absolute() && folder.find(':') == std::string::npos &&
         std::find(folders.begin(), folders.end(), folder) == folders.end()) {
       folders.push_back(folder);
     }
-  };
-  if (const std::string root = value_of(env, "CKPT_DMTCP_ROOT"); !root.empty()) {
-    add(Path(root) / "bin" / "dmtcp_launch");
   }
-  add(value_of(env, "CKPT_CRIU"));
-  add(engine_program(EngineKind::dmtcp, env));
-  add(engine_program(EngineKind::criu, env));
   return join(folders, ":");
 }
 

@@ -12,8 +12,12 @@
 
 namespace ckpt::client {
 
-/// The engine's program on that environment's PATH; empty: it is not there, or it needs none.
+/// The engine's program: what CKPT_DMTCP_ROOT or CKPT_CRIU of that environment names, and where it
+/// names none what is on its PATH; empty: it is not there, or it needs none.
 Path engine_program(EngineKind engine, const std::map<std::string, std::string>& env);
+
+/// "CKPT_CRIU=/x names none that can be run here"; empty: it does, or is not set.
+std::string misnamed_engine(EngineKind engine, const std::map<std::string, std::string>& env);
 
 /// The folders of the engines that this shell has (CKPT_DMTCP_ROOT, CKPT_CRIU, PATH), parted by
 /// colons, for a job whose own PATH is older: `module load dmtcp`, then `ckpt restart`.

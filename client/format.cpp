@@ -219,6 +219,10 @@ std::string optional_bytes(const std::optional<std::uint64_t>& bytes) {
   return bytes ? human_bytes(*bytes) : "-";
 }
 
+std::string generation_text(const GenerationRef& generation) {
+  return generation.job.str() + " " + generation.generation.str();
+}
+
 std::string or_dash(std::string text) {
   return text.empty() ? "-" : std::move(text);
 }

@@ -14,6 +14,7 @@ short_duration(Duration duration);      ///< two units at most: "2h14m", "45s", 
 std::string local_time(TimePoint time); ///< "2026-11-21 07:31:26" in the user's zone
 std::string ago(TimePoint time, TimePoint now);                        ///< "5m ago"; "in 5m"
 std::string optional_bytes(const std::optional<std::uint64_t>& bytes); ///< "512 MB", "-"
+std::string generation_text(const GenerationRef& generation);          ///< "j-1 g3"
 std::string or_dash(std::string text);
 /// "completed", "failed (exit status 7)", "failed (signal 9)".
 std::string outcome_of(JobState state, std::optional<int> exit_code, std::optional<int> signal);

@@ -1,12 +1,11 @@
 #include "client/array.hpp"
+#include "client/details_text.hpp"
 #include "client/format.hpp"
 #include "client/job_tables.hpp"
 #include "client/lineage.hpp"
 #include "client/output.hpp"
 #include "client/overview_text.hpp"
-#include "client/progress.hpp"
 #include "client/reasons.hpp"
-#include "client/timeline.hpp"
 #include "core/base/clock.hpp"
 #include "core/base/strings.hpp"
 
@@ -17,19 +16,14 @@ namespace {
 
 using Column = Table::Column;
 
-constexpr const char* kGreen = "32";
-constexpr const char* kYellow = "33";
-constexpr const char* kRed = "31";
-constexpr std::size_t kLabel = 14;
-
 bool failed(const api::JobView& job) {
   return job.state == JobState::failed || job.state == JobState::cancelled;
 }
 
 class HumanOutput : public Output {
 public:
-  HumanOutput(std::FILE* out, std::size_t width, bool colour)
-      : out_(out), width_(width), colour_(colour) {}
+  HumanOutput(std::FILE* out, std::size_t width, bool colour, std::size_t rows)
+      : out_(out), width_(width), colour_(colour), rows_(rows) {}
 
   void submitted(const api::JobView& job) override {
     std::string where;
@@ -51,22 +45,8 @@ public:
                        : jobs_text(jobs, system_clock().now(), width_));
   }
 
-  /// What changes comes first: a screen is cut at its end.
   void details(const JobDetails& details) override {
-    const TimePoint now = system_clock().now();
-    present(details, now);
-    if (const std::string picture = timeline(details, now, width_); !picture.empty()) {
-      print("\n" + picture);
-    }
-    if (!details.attempts.empty()) {
-      print("\n" + attempts_text(details.attempts, now, width_));
-    }
-    if (!details.generations.empty()) {
-      print("\n" +
-            generations_text(with_abandoned(details.generations, details.attempts), now, width_));
-    }
-    print("\n");
-    standing(details.job, now);
+    print(details_text(details, system_clock().now(), {width_, colour_, rows_}));
   }
 
   void removed(const std::vector<api::JobView>& jobs) override {
@@ -264,87 +244,11 @@ public:
   void error(const Error& /*error*/) override {}
 
 private:
-  /// How it is now.
-  void present(const JobDetails& details, TimePoint now) {
-    const api::JobView& job = details.job;
-    line("job", job.id.str() + (job.name.empty() ? "" : " " + job.name));
-    line("state", painted(outcome_with_reason(job), colour_of(job)));
-    line("program", shell_join(job.argv));
-    if (!job.stdout_path.empty()) {
-      line("output",
-           job.stdout_path + (job.stderr_path.empty() || job.stderr_path == job.stdout_path
-                                  ? ""
-                                  : ", errors " + job.stderr_path));
-    }
-    if (job.ended_at) {
-      line("ended", local_time(*job.ended_at) + " (" + ago(*job.ended_at, now) + ")");
-    }
-    if (job.current_attempt && job.current_attempt->walltime_ends_at && !job.ended_at) {
-      line("walltime", "ends " + ago(*job.current_attempt->walltime_ends_at, now));
-    }
-    if (job.next_checkpoint_at) {
-      line("checkpoint",
-           ago(*job.next_checkpoint_at, now) +
-               (job.next_checkpoint_trigger
-                    ? " (" + trigger_text(*job.next_checkpoint_trigger) + ")"
-                    : ""));
-    }
-    for (const api::GenerationView& one : details.generations) {
-      if (one.progress) {
-        line("writing",
-             one.id.str() + ": " +
-                 progress_text(*one.progress, now - one.requested_at.value_or(now)));
-      }
-    }
-    const api::AccountingView& time = job.accounting;
-    line("time",
-         "ran " + short_duration(time.run) + ", lost " + short_duration(time.lost) +
-             ", stood still for checkpoints " + short_duration(time.checkpoint) + ", queued " +
-             short_duration(time.queue));
-    for (const api::WarningView& warning : job.warnings) {
-      line("warning", painted(warning.message, kYellow));
-      if (!warning.advice.empty()) {
-        line("", warning.advice);
-      }
-    }
-  }
-  /// What it was told at its beginning.
-  void standing(const api::JobView& job, TimePoint now) {
-    line("engine",
-         job.engine ? std::string(word(*job.engine))
-                    : std::string(word(job.engine_wish)) + " (not chosen yet)");
-    line("policy", policy_text(job.policy));
-    for (const auto& [key, value] : job.tags) {
-      line("tag", key + "=" + value);
-    }
-    line("in", job.cwd);
-    if (!job.script_path.empty()) {
-      line("script", job.script_path + " (the kept copy)");
-    }
-    line("scheduler", std::string(word(job.scheduler)));
-    line("created", local_time(job.created_at) + " (" + ago(job.created_at, now) + ")");
-  }
-  const char* colour_of(const api::JobView& job) const {
-    return failed(job) ? kRed : job.state == JobState::parked ? kYellow : kGreen;
-  }
   std::string painted(const std::string& text, const char* code) const {
-    return colour_ ? std::string("\033[") + code + "m" + printable(text) + "\033[0m" : text;
+    return client::painted(text, code, colour_);
   }
   void line(const std::string& label, const std::string& text) {
-    std::string head = label;
-    head.resize(std::max(kLabel, label.size() + 1), ' ');
-    print(head + wrapped_behind(text) + "\n");
-  }
-  std::string wrapped_behind(const std::string& text) const {
-    const std::size_t room = width_ > 2 * kLabel ? width_ - kLabel : width_;
-    std::string out;
-    for (const char c : wrapped(text, room, 0)) {
-      out += c;
-      if (c == '\n') {
-        out.append(kLabel, ' ');
-      }
-    }
-    return out;
+    print(labelled(label, text, width_));
   }
   void print(const std::string& text) {
     const std::string safe = printable(in_cluster(text, cluster()), colour_);
@@ -355,12 +259,14 @@ private:
   std::FILE* out_;
   std::size_t width_;
   bool colour_;
+  std::size_t rows_;
 };
 
 } // namespace
 
-std::unique_ptr<Output> make_human_output(std::FILE* out, std::size_t width, bool colour) {
-  return std::make_unique<HumanOutput>(out, width, colour);
+std::unique_ptr<Output>
+make_human_output(std::FILE* out, std::size_t width, bool colour, std::size_t rows) {
+  return std::make_unique<HumanOutput>(out, width, colour, rows);
 }
 
 } // namespace ckpt::client

@@ -43,6 +43,15 @@ std::vector<GenerationId> left_aside_by(GenerationId chosen,
   return left;
 }
 
+std::optional<GenerationRef> origin_of(JobId job, const std::vector<api::AttemptView>& attempts) {
+  for (const api::AttemptView& one : attempts) {
+    if (one.started_from && one.started_from->job != job) {
+      return one.started_from;
+    }
+  }
+  return std::nullopt;
+}
+
 std::vector<api::GenerationView> with_abandoned(std::vector<api::GenerationView> generations,
                                                 const std::vector<api::AttemptView>& attempts) {
   const std::vector<GenerationId> left = abandoned(generations, attempts);

@@ -2,6 +2,7 @@
 
 #include "api/views.hpp"
 
+#include <optional>
 #include <vector>
 
 namespace ckpt::client {
@@ -15,6 +16,9 @@ std::vector<GenerationId> abandoned(const std::vector<api::GenerationView>& gene
 /// go once a newer one is sealed. Pure.
 std::vector<GenerationId> left_aside_by(GenerationId chosen,
                                         const std::vector<api::GenerationView>& generations);
+
+/// What a fork began from: a generation of another job. Nothing: it is none. Pure.
+std::optional<GenerationRef> origin_of(JobId job, const std::vector<api::AttemptView>& attempts);
 
 /// The generations, with that as the reason of each that was abandoned.
 std::vector<api::GenerationView> with_abandoned(std::vector<api::GenerationView> generations,

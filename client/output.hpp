@@ -97,7 +97,9 @@ private:
   std::string cluster_;
 };
 
-std::unique_ptr<Output> make_human_output(std::FILE* out, std::size_t width, bool colour);
+/// `rows`: of a screen, on which the details of a job have to fit; 0: they may be of any length.
+std::unique_ptr<Output>
+make_human_output(std::FILE* out, std::size_t width, bool colour, std::size_t rows = 0);
 std::unique_ptr<Output> make_json_output(std::FILE* out);
 
 } // namespace ckpt::client

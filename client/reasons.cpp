@@ -62,13 +62,37 @@ std::string newest_checkpoint(const JobDetails& details) {
          " abandoned, and the checkpoint that it goes on from is " + id.str();
 }
 
+/// "j-1 g3", of a fork that has nothing newer of its own; else empty.
+std::string origin_text(const JobDetails& details) {
+  const auto origin = origin_of(details.job.id, details.attempts);
+  return origin && !details.job.latest_generation ? generation_text(*origin) : "";
+}
+
 std::string where_it_is(const JobDetails& details) {
+  const std::string origin = origin_text(details);
   return details.job.latest_generation ? newest_checkpoint(details) + "."
-                                       : "It has no checkpoint yet, so it begins anew.";
+         : origin.empty()
+             ? "It has no checkpoint yet, so it begins anew."
+             : "It has no checkpoint of its own yet, so it goes on from " + origin + ".";
 }
 
 bool contains(const std::string& text, const std::string& part) {
   return !part.empty() && text.find(part) != std::string::npos;
+}
+
+/// Of an attempt that could not be launched.
+std::string mended_launch(const JobDetails& details, const std::string& reason) {
+  if (contains(reason, "DMTCP cannot be loaded into it")) { // it is there, and not for this program
+    return std::string(" `ckpt trial -- PROGRAM` tells which engine can carry it.") +
+           (contains(reason, "static") ? " This one is static: submit it with --engine criu or "
+                                         "app, or link it dynamically, and then:"
+                                       : " Once that is mended:");
+  }
+  if (contains(reason, "no engine can checkpoint") || contains(reason, "cannot be used")) {
+    return " `ckpt doctor` tells what is missing. Once it is installed, or on your PATH "
+           "(`module load dmtcp`), where the job finds it from then on:";
+  }
+  return " `ckpt logs " + details.job.id.str() + " --runner` has the details. Once that is mended:";
 }
 
 /// What has to be done before a restart can be of use; empty: nothing.
@@ -80,11 +104,7 @@ std::string first_to_do(const JobDetails& details) {
   const std::string id = details.job.id.str();
   switch (*attempt->end_reason) {
   case EndReason::launch_failed:
-    return contains(attempt->reason, "no engine can checkpoint") ||
-                   contains(attempt->reason, "cannot be used")
-               ? " `ckpt doctor` tells what is missing. Once it is installed, or on your PATH "
-                 "(`module load dmtcp`), where the job finds it from then on:"
-               : " `ckpt logs " + id + " --runner` has the details. Once that is mended:";
+    return mended_launch(details, attempt->reason);
   case EndReason::restart_failed:
     return " `ckpt logs " + id + " --runner` has the details.";
   case EndReason::out_of_memory:
@@ -110,6 +130,10 @@ std::string first_to_do(const JobDetails& details) {
 std::string how_to_go_on(const JobDetails& details) {
   const std::string restart = "`ckpt restart " + details.job.id.str() + "`";
   const std::string first = first_to_do(details);
+  if (const std::string origin = origin_text(details); !origin.empty()) {
+    return (first.empty() ? " It has no checkpoint of its own:" : first) + " " + restart +
+           " goes on from " + origin + ".";
+  }
   if (!details.job.latest_generation) {
     return (first.empty() ? " It has no checkpoint:" : first) + " " + restart + " begins anew.";
   }
@@ -144,7 +168,9 @@ std::string what_comes(const JobDetails& details) {
   if (job.reason.starts_with(std::string(kRestarted) + " from g")) { // a rollback
     return "goes on from there";
   }
+  const std::string origin = origin_text(details);
   return job.latest_generation ? "goes on from " + job.latest_generation->id.str()
+         : !origin.empty()     ? "goes on from " + origin
                                : "begins anew, since it has no checkpoint";
 }
 

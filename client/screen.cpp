@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string_view>
 
@@ -62,8 +63,10 @@ Status Screen::show(const std::string& head, const std::function<Status(Output&)
   if (memory == nullptr) {
     return fail(ErrorClass::failed, "no_memory", "there is no memory for the picture");
   }
+  constexpr std::size_t kAround = 2; // the head, and the mark that something is cut off
+  const std::size_t rows = std::max<std::size_t>(size.ws_row, kAround + 1) - kAround;
   const bool colour = std::getenv("NO_COLOR") == nullptr;
-  const Status drawn = draw(*make_human_output(memory, size.ws_col, colour));
+  const Status drawn = draw(*make_human_output(memory, size.ws_col, colour, rows));
   (void)std::fclose(memory);
   if (drawn) {
     put(out_,

@@ -10,6 +10,7 @@ void add_filters(Verb& verb, Selection& selection, const std::string& all_help) 
 
 void add_selection(Verb& verb, Selection& selection, bool over) {
   selection.meant = over ? kOver : kUnfinished;
+  selection.verb = verb.name();
   verb.arguments("JOB", selection.jobs, "Id, name, Slurm job id, or last");
   add_filters(verb, selection, over ? "Every job that is over" : "Every unfinished job");
 }
@@ -61,6 +62,11 @@ Result<std::vector<std::string>> selected_jobs(Session& session, const Selection
   const auto jobs = (*daemon)->all_jobs(*filter);
   if (!jobs) {
     return tl::unexpected(jobs.error());
+  }
+  if (jobs->empty() && selection.all && selection.states.empty() && selection.tags.empty()) {
+    session.say(selection.meant == kOver ? "nothing to do: no job is over"
+                                         : "nothing to do: there is no unfinished job");
+    return std::vector<std::string>{};
   }
   if (jobs->empty()) {
     return fail(ErrorClass::not_found,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "client/array.hpp"
 #include "client/cli.hpp"
 #include "client/session.hpp"
 
@@ -19,7 +20,8 @@ struct Selection {
   bool all = false;
   std::vector<std::string> states;
   std::vector<std::string> tags;
-  std::vector<JobState> meant = kUnfinished; ///< where no --state is given
+  std::vector<JobState> meant = kUnfinished; ///< where no --state is given; empty: any
+  std::string verb;                          ///< whose it is: for messages
 };
 /// Of unfinished jobs, or of those that are over.
 void add_selection(Verb& verb, Selection& selection, bool over = false);
@@ -29,7 +31,7 @@ void add_filters(Verb& verb, Selection& selection, const std::string& all_help);
 Result<api::JobFilter> filter_of(const Selection& selection);
 
 /// The jobs that are meant, as selectors. `--all` here means every unfinished one, or every one
-/// that is over. No job at all is an error.
+/// that is over; that there is none is said, and no error. Any other selection of no job is one.
 Result<std::vector<std::string>> selected_jobs(Session& session, const Selection& selection);
 
 /// Calls `act` for each selected job, goes on after failures, and returns the last failure's exit
@@ -47,10 +49,10 @@ int for_each_job(Session& session, const Selection& selection, const Act& act, c
     if (result) {
       done.push_back(std::move(*result));
     } else {
-      failures.push_back(result.error());
+      failures.push_back(with_tasks(session, job, result.error(), selection.verb));
     }
   }
-  if (!done.empty()) {
+  if (!done.empty() || failures.empty()) { // JSON: an empty list
     show(done);
   }
   int status = 0;

@@ -7,7 +7,6 @@
 namespace ckpt::client {
 namespace {
 
-constexpr std::size_t kMostRows = 12;
 constexpr std::size_t kLabel = 14;
 constexpr std::size_t kLeastRoom = 20;
 
@@ -94,9 +93,10 @@ TimePoint beginning(const api::AttemptView& attempt, TimePoint fallback) {
 
 } // namespace
 
-std::string timeline(const JobDetails& details, TimePoint now, std::size_t width) {
+std::string
+timeline(const JobDetails& details, TimePoint now, std::size_t width, std::size_t most_rows) {
   std::vector<api::AttemptView> rows = details.attempts;
-  const std::size_t hidden = rows.size() > kMostRows ? rows.size() - kMostRows : 0;
+  const std::size_t hidden = rows.size() > most_rows ? rows.size() - most_rows : 0;
   rows.erase(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(hidden));
   const bool begun = std::any_of(rows.begin(), rows.end(), [](const api::AttemptView& one) {
     return one.started_at.has_value();

@@ -26,6 +26,10 @@ std::string full_name(const Verb::Impl& verb) {
   return above + verb.app->get_name();
 }
 
+const std::string& Verb::name() const {
+  return impl_->app->get_name();
+}
+
 Verb& Verb::group(const std::string& title) {
   impl_->group = title;
   return *this;

@@ -39,7 +39,8 @@ void look_at_scheduler(const api::SchedulerView& scheduler, Findings& findings) 
   }
 }
 
-/// The daemon's own, and what is on this shell's PATH: a job has the PATH of its submission.
+/// The daemon's own, and what this shell has (PATH, CKPT_DMTCP_ROOT, CKPT_CRIU): a job has the
+/// environment of its submission.
 void look_at_engines(const Session& session,
                      const std::vector<api::EngineView>& engines,
                      Findings& findings) {
@@ -47,7 +48,13 @@ void look_at_engines(const Session& session,
   for (const api::EngineView& one : engines) {
     const std::string name(word(one.engine));
     const Path here = engine_program(one.engine, session.env());
-    if (one.usable) {
+    const std::string misnamed = misnamed_engine(one.engine, session.env());
+    if (!misnamed.empty()) {
+      findings.push_back({Level::note,
+                          "engine_unusable",
+                          "engine " + name + ": " + misnamed,
+                          "Jobs that you submit from this shell look nowhere else."});
+    } else if (one.usable) {
       findings.push_back({Level::ok, "engine", "engine " + name + " " + one.version, ""});
     } else if (!here.empty()) {
       findings.push_back({Level::ok,
@@ -59,7 +66,8 @@ void look_at_engines(const Session& session,
       findings.push_back(
           {Level::note, "engine_unusable", "engine " + name + ": " + one.detail, ""});
     }
-    any = any || (one.engine != EngineKind::app && (one.usable || !here.empty()));
+    any =
+        any || (one.engine != EngineKind::app && misnamed.empty() && (one.usable || !here.empty()));
   }
   if (!any) {
     findings.push_back(

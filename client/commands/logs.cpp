@@ -1,6 +1,7 @@
 #include "client/array.hpp"
 #include "client/commands/commands.hpp"
 #include "client/follow.hpp"
+#include "client/format.hpp"
 
 namespace ckpt::client {
 namespace {
@@ -13,6 +14,28 @@ struct Options {
   bool coordinator = false;
   std::optional<int> attempt;
 };
+
+/// "j-7 failed (exit status 2)": of a job that is settled.
+std::string what_became_of(const api::JobView& job, bool with_reason) {
+  const std::string id = job.id.str();
+  const std::string outcome =
+      with_reason ? outcome_with_reason(job) : outcome_of(job.state, job.exit_code, job.signal);
+  return job.state == JobState::completed ? id + " is done"
+         : job.state == JobState::failed  ? id + " " + outcome
+                                          : id + " was " + outcome;
+}
+
+/// Who has followed it to its end is told which end that is.
+void tell_end(Session& session, const Options& options) {
+  const auto daemon = session.daemon();
+  const auto job = daemon ? (*daemon)->job(options.job) : tl::unexpected(daemon.error());
+  if (!job || !is_settled(job->state)) {
+    return; // the output was told, and this is no part of it
+  }
+  session.say(what_became_of(*job, true) + (job->state == JobState::completed
+                                                ? ""
+                                                : "; `ckpt why " + job->id.str() + "` tells more"));
+}
 
 /// What an empty answer means: nothing looks like a mistake.
 void explain_nothing(Session& session, const Options& options) {
@@ -30,9 +53,12 @@ void explain_nothing(Session& session, const Options& options) {
                 "` tells what it did");
   } else if (options.coordinator) {
     session.say("the engine of that attempt has no log");
+  } else if (is_settled(job->state)) {
+    session.say(what_became_of(*job, false) + ", and printed nothing" +
+                (options.errors ? " there" : "") + "; `ckpt why " + id + "` tells more");
   } else {
-    session.say((is_settled(job->state) ? "no output: " : "no output yet: ") + id + " is " +
-                std::string(word(job->state)) + "; `ckpt why " + id + "` tells more");
+    session.say("no output yet: " + id + " is " + std::string(word(job->state)) + "; `ckpt why " +
+                id + "` tells more");
   }
 }
 
@@ -107,6 +133,8 @@ int logs(Session& session, const Options& options) {
   }
   if (*copied == 0) {
     explain_nothing(session, options);
+  } else if (options.follow) {
+    tell_end(session, options);
   }
   return 0;
 }

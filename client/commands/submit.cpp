@@ -1,12 +1,14 @@
 #include "api/config.hpp"
 #include "client/array.hpp"
 #include "client/batch_options.hpp"
+#include "client/batch_script.hpp"
 #include "client/commands/commands.hpp"
 #include "client/engines_here.hpp"
 #include "client/follow.hpp"
 #include "client/job_options.hpp"
 #include "client/resume.hpp"
 #include "client/sbatch_options.hpp"
+#include "core/base/strings.hpp"
 
 namespace ckpt::client {
 namespace {
@@ -141,6 +143,16 @@ void mention_engine(Session& session, const JobSpec& spec, SchedulerKind schedul
   }
 }
 
+/// A batch script that is run as a program: sbatch would have read more in it.
+void mention_sbatch_lines(Session& session, const JobSpec& spec) {
+  if (session.json() || spec.argv.empty() ||
+      !has_sbatch_lines(Path(spec.cwd) / spec.argv.front())) { // an absolute one stays what it is
+    return;
+  }
+  session.say("note: its #SBATCH lines are not read here; `ckpt sbatch " +
+              shell_quote(spec.argv.front()) + "` heeds them");
+}
+
 int submit_tasks(Session& session, const api::ArrayRequest& request, bool wait) {
   const auto array = submit_array(session, request, kPatience);
   if (!array) {
@@ -164,6 +176,7 @@ int submit(Session& session, Options& options) {
   if (!request) {
     return session.fail(request.error());
   }
+  mention_sbatch_lines(session, request->spec);
   if (request->scheduler) {
     if (auto fine = session.use_scheduler(*request->scheduler); !fine) {
       return session.fail(fine.error());

@@ -107,8 +107,8 @@ void add_trial(Cli& cli) {
       .text("--local-files", options->local_files, "save|warn|ignore", "As with submit");
   verb.footer(
       "Runs it on this machine, in this folder: once undisturbed, and under each engine with "
-      "a\ncheckpoint, a sudden end and a restart on the way. Takes about a minute.\nEnds "
-      "with 0 if an engine has carried it, 6 if none has, 7 if there is none here.");
+      "a checkpoint, a sudden end and a restart on the way. Takes about a minute. Ends with 0 if "
+      "an engine has carried it, 6 if none has, 7 if there is none here.");
   verb.runs([options](Session& session) { return trial(session, *options); });
 }
 

@@ -12,7 +12,11 @@ struct Options {
 };
 
 int wait(Session& session, const Options& options) {
-  const auto jobs = selected_jobs(session, options.selection);
+  Selection selection = options.selection;
+  if (!selection.tags.empty()) { // whoever submits and then waits may be late
+    selection.meant.clear();
+  }
+  const auto jobs = selected_jobs(session, selection);
   if (!jobs) {
     return session.fail(jobs.error());
   }
@@ -27,7 +31,7 @@ int wait(Session& session, const Options& options) {
       return is_settled(view.state);
     });
     if (!job) {
-      return session.fail(job.error());
+      return session.fail(with_tasks(session, selector, job.error(), selection.verb));
     }
     results.push_back(result_of(*job));
     status = status == 0 ? results.back().exit_status : status;

@@ -126,6 +126,7 @@ def test_a_batch_script_with_array_lines(site):
         temporary = os.readlink(site.store / "jobs" / ended["id"] / "tmpdir")
         wait_until(lambda: not os.path.exists(temporary), 30, f"{temporary} is left")
     assert site.ckpt("wait", "--state", "completed", "--tag", f"array={array}", check=False).returncode == 0
+    assert site.ckpt("wait", "--tag", f"array={array}", check=False).returncode == 0  # all are over
     # sbatch's own forms: the variable, and the bare number; more than one job is one value with --json.
     done = site.ckpt("sbatch", "--parsable", "--wait", env={"SBATCH_ARRAY_INX": "4,6"}, check=False, *[*APP, "job.sh"])
     assert re.fullmatch(r"\d+\n", done.stdout) and done.returncode == 0, done.stdout + done.stderr

@@ -225,12 +225,14 @@ def test_a_newcomers_slips(site):
     over = json.loads(site.ckpt("submit", "--json", "-o", "silent.out", *QUIET, "--", "true").stdout)["id"]
     site.wait_state(over, "completed", 90)
     silent = site.ckpt("logs", over)
-    assert silent.stdout == "" and f"no output: {over} is completed" in silent.stderr
+    assert silent.stdout == "" and f"{over} is done, and printed nothing" in silent.stderr
     assert set(site.ckpt("__complete", "rm", "j-").stdout.split()).isdisjoint({job}), "it runs"
     removed = site.ckpt("rm", "--all")
     assert over in removed.stdout and job not in removed.stdout
     assert [one["id"] for one in site.json("ls", "--all")["items"] if one["state"] in ("completed", "failed", "cancelled")] == []
-    refused(site, 3, "no job that is over", "rm", "--all")
+    again = site.ckpt("rm", "--all")
+    assert again.stdout == "" and "nothing to do: no job is over" in again.stderr
+    refused(site, 3, "no job that is over", "rm", "--tag", "sweep=none")
     site.ckpt("checkpoint", job)
     assert site.ckpt("__complete", "restart", job, "--generation", "").stdout == "g1\n"
     site.ckpt("stop", job)

@@ -176,6 +176,8 @@ TEST_CASE("the help says what is meant, and no more than fits a screen") {
   CHECK(parse({"cancel", "--help"})->text.find("Every unfinished job") != std::string::npos);
   CHECK(parse({"submit", "--help"})->text.find("mana") == std::string::npos);
   CHECK(parse({"--help"})->text.find("85 when it was parked") != std::string::npos);
+  CHECK(parse({"trial", "--help"})->text.find("engine with a checkpoint, a sudden end") !=
+        std::string::npos);                      // a paragraph, broken in one place only
   for (const char* verb : {"restart", "fork"}) { // Slurm's options are told of in one place
     const std::string text = parse({verb, "--help"})->text;
     CHECK(split_lines(text).size() < 50);

@@ -63,7 +63,7 @@ TEST_CASE("an array is sent with its indexes, and all of its jobs are told of") 
   const Outcome1 outcome = fixture.ckpt(words);
   CHECK_MESSAGE(outcome.status == 0, outcome.err);
   CHECK(outcome.out == "2 tasks submitted as j-7 … j-8 (Slurm job 24, tasks 24_INDEX)\n"
-                       "  `ckpt ls --tag array=j-7` shows them\n"
+                       "  `ckpt ls --all --tag array=j-7` shows them\n"
                        "  `ckpt cancel --tag array=j-7` ends all\n");
   CHECK(fixture.use_cases.indexes == "1-2%1");
   CHECK(fixture.use_cases.submitted.spec.sbatch_args.empty());
