@@ -88,7 +88,8 @@ std::string mended_launch(const JobDetails& details, const std::string& reason) 
                                          "app, or link it dynamically, and then:"
                                        : " Once that is mended:");
   }
-  if (contains(reason, "no engine can checkpoint") || contains(reason, "cannot be used")) {
+  if (contains(reason, "no engine can checkpoint") || contains(reason, "cannot be used") ||
+      contains(reason, "there is no DMTCP ") || contains(reason, "criu is not on PATH")) {
     return " `ckpt doctor` tells what is missing. Once it is installed, or on your PATH "
            "(`module load dmtcp`), where the job finds it from then on:";
   }
