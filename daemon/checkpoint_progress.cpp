@@ -1,5 +1,6 @@
 #include "daemon/checkpoint_progress.hpp"
 
+#include "core/store/generations.hpp"
 #include "core/store/packing_names.hpp"
 
 #include <sys/stat.h>
@@ -44,6 +45,11 @@ api::ProgressView progress_of(const CheckpointInWork& work) {
         info.st_mtime >= oldest && !belongs_to_packing(it->path())) {
       progress.done_bytes += static_cast<std::uint64_t>(info.st_size);
     }
+  }
+  // Only after the walk: until the manifest is there its images are not packed, which takes them
+  // away under our eyes, perhaps before the runner's journal was read.
+  if (const auto sealed = store::Generations(work.job).read_manifest(work.generation)) {
+    return {"writing", sealed->raw_bytes(), sealed->raw_bytes()};
   }
   if (progress.total_bytes && *progress.total_bytes < progress.done_bytes) {
     progress.total_bytes.reset(); // it has grown since: nobody knows

@@ -12,6 +12,8 @@ struct CheckpointInWork {
   Path images;                           ///< folder of the attempt that writes it
   TimePoint since;                       ///< what is older there belongs to others
   std::optional<std::uint64_t> estimate; ///< bytes of the newest sealed one before it
+  Path job;                              ///< its folder, and
+  GenerationId generation;               ///< under which number it is sealed there
 };
 
 /// How far it is: the sizes of the new files so far. Looks at the store, and waits when that hangs:

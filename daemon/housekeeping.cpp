@@ -48,7 +48,8 @@ Status Commands::may_be_removed(JobId id) {
     return fail(ErrorClass::conflict,
                 "job_busy",
                 id.str() + " is over, and its last runner may still be tidying up",
-                "try again in a minute");
+                "it can be removed when the scheduler shows that its allocation is over, or when "
+                "nothing was seen of that runner for a minute");
   }
   removing_.insert(id);
   return {};

@@ -210,7 +210,7 @@ private:
   bool may_have_runner(const LiveJob& job) const;
   void tidy_if_quiet(LiveJob& job);
   void tidy(LiveJob& job, const std::vector<store::GenerationOnDisk>& on_disk);
-  bool has_left(const AttemptRow& attempt) const;
+  bool has_left(const LiveJob& job) const;
   struct Removals;
   void remove(LiveJob& job, const Removals& removals);
 

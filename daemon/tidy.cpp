@@ -191,12 +191,22 @@ Status Reconciler::remove_now(LiveJob& job, GenerationId generation, const std::
   return {};
 }
 
-/// It has written its last word, and the scheduler has seen its batch process end.
-bool Reconciler::has_left(const AttemptRow& attempt) const {
+/// It has written its last word, and the scheduler has seen its batch process end, or has forgotten
+/// it since: it forgets nothing that runs. (If it has lost its memory, the time since then counts
+/// as that of a lease does, which a daemon that was just started has not watched for long enough.)
+bool Reconciler::has_left(const LiveJob& job) const {
+  const AttemptRow& attempt = *job.model.newest_attempt();
+  if (attempt.live() || attempt.marked_lost) {
+    return false;
+  }
   const auto seen = sightings_.by_id.find(attempt.scheduler_job_id);
-  return !attempt.live() && !attempt.marked_lost && seen != sightings_.by_id.end() &&
-         seen->second.restart_count <= attempt.restart_count && is_over(seen->second.state) &&
-         seen->second.state != AllocationState::node_fail;
+  if (seen != sightings_.by_id.end()) {
+    return seen->second.restart_count <= attempt.restart_count && is_over(seen->second.state) &&
+           seen->second.state != AllocationState::node_fail;
+  }
+  const bool asked_since =
+      sightings_.asked_at && job.over_since && *sightings_.asked_at > *job.over_since;
+  return asked_since && attempt.ended_at && wall() - *attempt.ended_at >= config_.limits.lease;
 }
 
 bool Reconciler::let_go(JobId id) {
@@ -208,7 +218,7 @@ bool Reconciler::let_go(JobId id) {
   if (job.busy || job.unsaved || job.model.open_submission() != nullptr) {
     return false;
   }
-  if (has_runner(job.model) && !has_left(*job.model.newest_attempt())) {
+  if (has_runner(job.model) && !has_left(job)) {
     poll_soon();
     return false;
   }

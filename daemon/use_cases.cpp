@@ -63,7 +63,9 @@ Result<api::GenerationView> DaemonUseCases::generation(const std::string& select
         found->requested_at) {
       *work = CheckpointInWork{commands_.store().job(id).attempt(*found->attempt).images(),
                                *found->requested_at,
-                               commands_.bytes_before(id, generation)};
+                               commands_.bytes_before(id, generation),
+                               commands_.store().job(id).path(),
+                               generation};
     }
     return found;
   });

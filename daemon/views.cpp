@@ -171,6 +171,11 @@ void next_checkpoint_of(const JobModel& model, TimePoint now, api::JobView& view
     facts.time_limit = facts.allocation_end;
   }
   for (const auto& [id, generation] : model.generations) {
+    if (generation.state == GenerationState::failed && generation.attempt == row->n &&
+        generation.requested_at) {
+      ++facts.failures_in_a_row;
+      facts.last_try_ended = *generation.requested_at - *row->started_at; // at least
+    }
     if (generation.state != GenerationState::sealed || !generation.sealed_at) {
       continue;
     }
@@ -181,12 +186,14 @@ void next_checkpoint_of(const JobModel& model, TimePoint now, api::JobView& view
     facts.costs.slowest_freeze_to_sealed =
         std::max(facts.costs.slowest_freeze_to_sealed.value_or(Duration{0}), took);
     if (generation.attempt == row->n) {
+      facts.failures_in_a_row = 0;
       facts.last_frozen = generation.frozen_at.value_or(*generation.sealed_at) - *row->started_at;
       facts.last_try_ended = *generation.sealed_at - *row->started_at;
     }
   }
   if (const auto next = next_checkpoint(model.job.policy, facts)) {
-    view.next_checkpoint_at = *row->started_at + next->at;
+    // What is due is being begun: nobody is told of a time that has passed.
+    view.next_checkpoint_at = std::max(*row->started_at + next->at, now);
     view.next_checkpoint_trigger = next->trigger;
   }
 }

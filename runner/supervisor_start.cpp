@@ -286,7 +286,7 @@ Result<std::unique_ptr<engine::Session>> Supervisor::restart_from_copy(
   restarted_from_ = own ? own->str() : manifest.job.str() + " " + manifest.id.str();
   run_before_ = own ? manifest.run_before : Duration{0};
   started_bytes_ = manifest.raw_bytes();
-  facts_.proven = true;
+  facts_.proven = own.has_value(); // a fork's origin may have run under other conditions
   facts_.costs.last_blocked = manifest.blocked;
   facts_.costs.slowest_freeze_to_sealed = manifest.sealed_at - manifest.frozen_at;
   return session;

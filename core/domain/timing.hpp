@@ -23,7 +23,7 @@ struct RunFacts {
   std::optional<Duration> last_frozen; ///< freeze of the newest sealed generation of this attempt
   std::optional<Duration> last_try_ended; ///< of the newest try, sealed or failed
   int failures_in_a_row = 0;
-  bool proven = false;                ///< the job has a sealed generation already
+  bool proven = false;                ///< the job has a sealed generation, an origin's apart
   Duration run_before{0};             ///< run time that the program has behind it (for stop_after)
   Duration total_before{0};           ///< run time of all earlier attempts (for total_time)
   bool last_checkpoint_taken = false; ///< the one before the end of this allocation is sealed

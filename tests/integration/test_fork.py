@@ -146,6 +146,21 @@ def test_a_fork_that_dies_before_its_first_checkpoint_starts_from_the_origin_aga
     site.ckpt("cancel", job)
 
 
+def test_a_fork_takes_a_proof_of_its_own(place):
+    """What its origin could does not show that it can, and that one is announced: it is to come, too."""
+    _, site = place
+    job = submit(place, "proven", 600)
+    prints(site, job)
+    site.ckpt("checkpoint", job)
+    branch = fork(site, job, "--time", "40s")
+    site.wait_state(branch, ["running", "completed"], 60)
+    wait_until(lambda: [g["trigger"] for g in site.json("gens", branch)["items"] if g["state"] == "sealed"] == ["proof"], 20,
+               f"a proof after 2 s\n{site.evidence(branch)}")
+    assert site.job(branch)["next_checkpoint_trigger"] != "proof"
+    for one in (branch, job):
+        site.ckpt("cancel", one)
+
+
 def test_files_that_the_origin_writes_are_not_touched_unless_that_is_said(place):
     engine, site = place
     program = site.program("writer.py", WRITER)

@@ -221,6 +221,60 @@ TEST_CASE(
   CHECK(code_of(world.commands->may_be_removed(job)) == "");
 }
 
+TEST_CASE("a job that is over for long is removed soon after the daemon was started again") {
+  World world;
+  const JobId job = world.submit("short");
+  world.pass();
+  ScriptedRunner runner = world.begin(job, world.newest_allocation());
+  for (int i = 0; i < 3; ++i) {
+    world.seal(job, runner, Trigger::interval);
+  }
+  runner.end(EndReason::failed, 1);
+  const SchedulerJobId id = world.newest_allocation();
+  world.pass(seconds{2});
+  REQUIRE(world.state(job) == JobState::failed);
+
+  SUBCASE("the scheduler knows nothing of it any more") {
+    world.stop_daemon();
+    world.scheduler.exit(id, 1);
+    world.scheduler.jobs.erase(id);
+    world.clock.pass(minutes{8});
+    world.start_daemon();
+    CHECK(code_of(world.commands->may_be_removed(job)) == "job_busy"); // not asked yet
+    world.pass(seconds{3});
+    CHECK(code_of(world.commands->may_be_removed(job)) == "");
+  }
+  SUBCASE("nor of one that has ended a moment ago: its node may have been cut off") {
+    world.stop_daemon();
+    world.scheduler.exit(id, 1);
+    world.scheduler.jobs.erase(id);
+    world.start_daemon();
+    world.pass(seconds{20});
+    const Status refused = world.commands->may_be_removed(job);
+    CHECK(code_of(refused) == "job_busy");
+    CHECK(refused.error().advice.find("the scheduler shows") != std::string::npos);
+    world.pass(seconds{50});
+    CHECK(code_of(world.commands->may_be_removed(job)) == "");
+  }
+  SUBCASE("it is still shown at work") {
+    world.stop_daemon();
+    world.clock.pass(minutes{8});
+    world.start_daemon();
+    world.pass(seconds{20});
+    CHECK(code_of(world.commands->may_be_removed(job)) == "job_busy");
+  }
+  SUBCASE("the scheduler does not answer") {
+    world.stop_daemon();
+    world.scheduler.exit(id, 1);
+    world.scheduler.jobs.erase(id);
+    world.clock.pass(minutes{8});
+    world.scheduler.controller_up = false;
+    world.start_daemon();
+    world.pass(seconds{20});
+    CHECK(code_of(world.commands->may_be_removed(job)) == "job_busy");
+  }
+}
+
 TEST_CASE("numbers of everything: jobs, checkpoints, time lost and saved") {
   World world;
   const JobId job = world.submit();

@@ -215,3 +215,38 @@ TEST_CASE("output: the origin's pattern where it gives another file, else the de
     CHECK(other.folder(*made).read_spec()->stdout_path == expected);
   }
 }
+
+TEST_CASE("a fork's next checkpoint is a proof of its own, and never announced in the past") {
+  World world;
+  Trunk trunk(world, kNone);
+  CHECK(world.view(trunk.job).next_checkpoint_trigger == Trigger::interval); // it has one
+  const auto made = fork(world, trunk.job);
+  REQUIRE(made);
+  world.pass();
+  ScriptedRunner runner = world.begin(*made, world.newest_allocation());
+  const TimePoint began = world.clock.now();
+  CHECK(world.view(*made).next_checkpoint_trigger == Trigger::proof);
+  CHECK(world.view(*made).next_checkpoint_at == began + minutes{10});
+
+  world.pass(minutes{10} + seconds{5});
+  CHECK(world.view(*made).next_checkpoint_trigger == Trigger::proof);
+  CHECK(world.view(*made).next_checkpoint_at == world.clock.now());
+
+  // One that fails is tried again after a while.
+  store::AttemptEvent event;
+  event.kind = store::AttemptEventKind::checkpoint_started;
+  event.generation = GenerationId{1};
+  event.trigger = Trigger::proof;
+  runner.write(event);
+  event.kind = store::AttemptEventKind::checkpoint_failed;
+  event.reason = "no room";
+  const TimePoint failed = world.clock.now();
+  runner.write(event);
+  world.reconciler->tick();
+  CHECK(world.view(*made).next_checkpoint_at == failed + seconds{10});
+
+  world.seal(*made, runner, Trigger::proof);
+  world.reconciler->tick();
+  CHECK(world.view(*made).next_checkpoint_trigger == Trigger::interval);
+  CHECK(world.view(*made).next_checkpoint_at == world.clock.now() + minutes{30});
+}

@@ -1,8 +1,10 @@
+#include "core/json/json.hpp"
 #include "daemon/checkpoint_progress.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <nlohmann/json.hpp>
 #include <sys/stat.h>
 
 using namespace ckpt;
@@ -47,4 +49,29 @@ TEST_CASE("an older generation that is packed meanwhile is not counted") {
 TEST_CASE("a folder that is not there yet") {
   const test::TempDir dir;
   CHECK(progress_of({dir.path() / "images", kBegan, 100}) == api::ProgressView{"writing", 0, 100});
+}
+
+TEST_CASE("sealed, and packed at once, before its journal was read: all is written") {
+  const test::TempDir dir;
+  const Path images = dir.path() / "attempts" / "1" / "images";
+  const CheckpointInWork work{images, kBegan, 2000, dir.path(), GenerationId{2}};
+  make_file(images / "g2" / "a.dmtcp", 1990, kBegan + seconds{1});
+  CHECK(progress_of(work) == api::ProgressView{"writing", 1990, 2000});
+
+  Manifest manifest;
+  manifest.job = JobId{1};
+  manifest.id = GenerationId{2};
+  manifest.attempt = AttemptId{1};
+  StoredFile image;
+  image.path = "attempts/1/images/g2/a.dmtcp";
+  image.raw_bytes = image.stored_bytes = 1990;
+  image.raw_hash = std::string(32, 'a');
+  manifest.images = {image};
+  const Path generation = dir.path() / "generations" / "g2";
+  std::filesystem::create_directories(generation);
+  REQUIRE(write_file_atomically(generation / "manifest.json", dump_json(to_json(manifest))));
+  std::filesystem::remove(images / "g2" / "a.dmtcp");
+  make_file(images / "g2" / "a.dmtcp.zst", 60, kBegan + seconds{2});
+  make_file(images / "g2" / "restart.sh", 7, kBegan + seconds{1});
+  CHECK(progress_of(work) == api::ProgressView{"writing", 1990, 1990});
 }
