@@ -127,7 +127,7 @@ Result<ApiClient> start_daemon(const api::Paths& paths,
   const Path words = paths.state_dir / "ckptd.start.log";
   (void)remove_file(words);
   SpawnOptions options;
-  options.argv = {program.string(), "--foreground"};
+  options.argv = {program.string()};
   options.argv.insert(options.argv.end(), daemon_options.begin(), daemon_options.end());
   options.env = env;
   options.cwd = "/";
@@ -153,7 +153,8 @@ Result<ApiClient> start_daemon(const api::Paths& paths,
     int status = 0;
     if (!ended && waitpid(*pid, &status, WNOHANG) == *pid) {
       ended = ExitStatus::from_wait_status(status);
-      // Refused since another one was faster, which may not answer yet; else it is looked once more.
+      // Refused since another one was faster, which may not answer yet; else it is looked once
+      // more.
       give_up = clock.monotonic() + (ended->code == kConflict ? kOthersPatience : Duration{0});
     } else {
       clock.sleep_for(kLookAgain);

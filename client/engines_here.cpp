@@ -1,14 +1,21 @@
 #include "client/engines_here.hpp"
 
+#include "api/config.hpp"
 #include "client/daemon_control.hpp"
 #include "core/base/strings.hpp"
 
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 namespace ckpt::client {
 namespace {
+
+/// How the engines say it.
+constexpr std::array<std::string_view, 4> kWanting{
+    "no engine can checkpoint", "cannot be used", "there is no DMTCP ", "criu is not on PATH"};
 
 std::string value_of(const std::map<std::string, std::string>& env, const char* variable) {
   const auto found = env.find(variable);
@@ -98,6 +105,31 @@ engine_note(const JobSpec& spec, const std::vector<api::EngineView>& engines, bo
                                 ? "checkpoint engine"
                                 : "engine " + std::string(word(spec.engine));
   return "note: no " + which + " in this shell; `ckpt doctor` tells what to do";
+}
+
+void mention_engine(Session& session, const JobSpec& spec, SchedulerKind scheduler) {
+  if (session.json() || scheduler != SchedulerKind::slurm) {
+    return; // on this machine the daemon looks itself, and refuses
+  }
+  const auto paths = session.paths();
+  const auto config =
+      paths ? api::Config::load(paths->config_file, session.env()) : tl::unexpected(paths.error());
+  const auto daemon = session.daemon();
+  const auto status = daemon ? (*daemon)->status() : tl::unexpected(daemon.error());
+  if (!config || !status) {
+    return; // what is not known is not told
+  }
+  const bool configured =
+      !config->text("engine.dmtcp.root").empty() || !config->text("engine.criu.path").empty();
+  if (const std::string note = engine_note(spec, status->engines, configured); !note.empty()) {
+    session.say(note);
+  }
+}
+
+bool is_for_want_of_engine(const std::string& reason) {
+  return std::any_of(kWanting.begin(), kWanting.end(), [&](std::string_view text) {
+    return reason.find(text) != std::string::npos;
+  });
 }
 
 } // namespace ckpt::client

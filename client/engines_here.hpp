@@ -1,6 +1,7 @@
 #pragma once
 
 #include "api/views.hpp"
+#include "client/session.hpp"
 #include "core/base/files.hpp"
 
 #include <map>
@@ -28,5 +29,12 @@ std::string engine_path(const std::map<std::string, std::string>& env);
 /// compute nodes see it.
 std::string
 engine_note(const JobSpec& spec, const std::vector<api::EngineView>& engines, bool configured);
+
+/// Says that note, for people: a job that finds no engine is parked, and whoever submitted it has
+/// gone by then.
+void mention_engine(Session& session, const JobSpec& spec, SchedulerKind scheduler);
+
+/// Whether an attempt's reason is that there was no engine.
+bool is_for_want_of_engine(const std::string& reason);
 
 } // namespace ckpt::client

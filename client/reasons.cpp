@@ -1,5 +1,6 @@
 #include "client/reasons.hpp"
 
+#include "client/engines_here.hpp"
 #include "client/format.hpp"
 #include "client/lineage.hpp"
 #include "core/base/strings.hpp"
@@ -88,8 +89,7 @@ std::string mended_launch(const JobDetails& details, const std::string& reason) 
                                          "app, or link it dynamically, and then:"
                                        : " Once that is mended:");
   }
-  if (contains(reason, "no engine can checkpoint") || contains(reason, "cannot be used") ||
-      contains(reason, "there is no DMTCP ") || contains(reason, "criu is not on PATH")) {
+  if (is_for_want_of_engine(reason)) {
     return " `ckpt doctor` tells what is missing. Once it is installed, or on your PATH "
            "(`module load dmtcp`), where the job finds it from then on:";
   }
@@ -226,7 +226,9 @@ std::string running(const JobDetails& details, TimePoint now) {
   const auto& latest = job.latest_generation;
   text += latest && latest->frozen_at
               ? newest_checkpoint(details) + " (" + ago(*latest->frozen_at, now) + ")"
-              : "It has no checkpoint yet";
+          : origin_text(details).empty()
+              ? "It has no checkpoint yet"
+              : "It has no checkpoint of its own yet, and would go on from " + origin_text(details);
   text += job.next_checkpoint_at
               ? "; the next one is due " + ago(*job.next_checkpoint_at, now) + "."
               : ".";

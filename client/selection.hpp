@@ -34,6 +34,13 @@ Result<api::JobFilter> filter_of(const Selection& selection);
 /// that is over; that there is none is said, and no error. Any other selection of no job is one.
 Result<std::vector<std::string>> selected_jobs(Session& session, const Selection& selection);
 
+/// It was over before its turn came, among jobs that nobody named one by one.
+inline bool ended_meanwhile(const Selection& selection, const Error& error) {
+  return selection.jobs.empty() && selection.meant == kUnfinished &&
+         (error.code == "job_completed" || error.code == "job_failed" ||
+          error.code == "job_cancelled");
+}
+
 /// Calls `act` for each selected job, goes on after failures, and returns the last failure's exit
 /// status (0 when all went well). `show` gets the results that there are.
 template <class View, class Act, class Show>
@@ -48,7 +55,7 @@ int for_each_job(Session& session, const Selection& selection, const Act& act, c
     Result<View> result = act(job);
     if (result) {
       done.push_back(std::move(*result));
-    } else {
+    } else if (!ended_meanwhile(selection, result.error())) {
       failures.push_back(with_tasks(session, job, result.error(), selection.verb));
     }
   }

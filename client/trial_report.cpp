@@ -255,6 +255,14 @@ std::string undisturbed_text(const TrialRun& run) {
   return run.ended && !is_success(run) ? text + lines_text(run.last_lines, "  ") : text;
 }
 
+std::string no_engine_text(const TrialReport& report) {
+  constexpr int kNoneHere = 7;
+  return std::string(exit_status_of(report) == kNoneHere
+                         ? "There is none here that could: `ckpt doctor` tells how to get one."
+                         : "No engine has carried it.") +
+         " A program that saves itself can be run with --engine app (docs/engines.md).";
+}
+
 } // namespace
 
 std::string trial_text(const TrialReport& report) {
@@ -268,9 +276,7 @@ std::string trial_text(const TrialReport& report) {
   const EngineTrial* best = best_of(report);
   return text + "\n" +
          (best != nullptr ? "Use: " + command_for(report, *best) + "\n"
-                          : prose("No engine has carried it. A program that saves itself can be "
-                                  "run with --engine app (docs/engines.md).",
-                                  0));
+                          : prose(no_engine_text(report), 0));
 }
 
 json trial_json(const TrialReport& report) {

@@ -112,7 +112,7 @@ Status Commands::requeue(JobId id, const api::ActionRequest& request) {
     return fail(ErrorClass::conflict,
                 "not_running",
                 id.str() + " has no program running that could move to another allocation",
-                "`ckpt show " + id.str() + "` tells what it waits for");
+                "`ckpt why " + id.str() + "` tells why, and what to type");
   }
   // First the order: it is on the disk then. A key without it would make a repeated call do
   // nothing; a second order finds the attempt ending.

@@ -79,7 +79,7 @@ Result<PendingCheckpoint> Commands::checkpoint(JobId id, const api::CheckpointRe
     return fail(ErrorClass::conflict,
                 "not_running",
                 id.str() + " has no program running that could be checkpointed",
-                "`ckpt show " + id.str() + "` tells what it waits for");
+                "`ckpt why " + id.str() + "` tells why, and what to type");
   }
   const store::Generations generations(job->folder.path());
   const auto allocated = generations.allocate();

@@ -95,7 +95,7 @@ std::vector<Warning> warnings_of(const Risk& risk) {
                         "what " + risk.origin.str() + " had written there since is gone"});
   }
   if (!is_final(risk.state)) {
-    warnings.push_back({"fork_shares_folder",
+    warnings.push_back({kForkSharesFolder,
                         "its program works in " + risk.cwd + ", as that of " + risk.of_origin() +
                             " does: a file that both open by its name is the same file",
                         "end one of the two if they write files under fixed names"});

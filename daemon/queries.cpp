@@ -141,6 +141,10 @@ ViewContext Commands::context(const JobModel& model) {
          open->intended_at});
   }
   context.fork_of = store::fork_of(folder.path());
+  if (context.fork_of) {
+    const auto origin = this->model(context.fork_of->job);
+    context.origin_is_over = !origin || is_final(origin->job.state);
+  }
   context.stdout_path = folder.output("stdout").value_or(Path{}).string();
   context.stderr_path = folder.output("stderr").value_or(Path{}).string();
   return context;

@@ -34,6 +34,13 @@ void mention_left_aside(Session& session,
               job.id.str() + " " + names.back() + "` keeps " + names.back());
 }
 
+/// It was parked for want of one.
+bool wants_engine(ApiClient& daemon, const std::string& selector) {
+  const auto before = daemon.job(selector);
+  return before && before->state == JobState::parked && before->current_attempt &&
+         is_for_want_of_engine(before->current_attempt->reason);
+}
+
 int restart(Session& session, const Options& options) {
   api::RestartRequest request;
   request.sbatch_args = options.sbatch_args;
@@ -60,12 +67,17 @@ int restart(Session& session, const Options& options) {
     const auto all = (*daemon)->generations(options.job);
     left = all ? left_aside_by(*request.generation, *all) : left;
   }
+  const bool wanting = request.engine_path.empty() && wants_engine(**daemon, options.job);
   const auto job = (*daemon)->restart(options.job, request);
   if (!job) {
     return session.fail(job.error());
   }
   session.out().acted({*job}, "goes on");
   mention_left_aside(session, *job, left);
+  if (wanting && !session.json()) {
+    session.say("note: it was parked for want of an engine, and this shell has none; "
+                "`ckpt doctor` tells what to do");
+  }
   return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "client/batch_options.hpp"
 #include "client/batch_script.hpp"
 #include "client/commands/commands.hpp"
+#include "client/engines_here.hpp"
 #include "client/follow.hpp"
 #include "client/job_options.hpp"
 #include "client/sbatch_options.hpp"
@@ -132,6 +133,7 @@ int sbatch_array(Session& session,
   }
   session.say(text_of_submitted(*array));
   say_warnings(session, array->items.front());
+  mention_engine(session, request.spec, SchedulerKind::slurm);
   return wish_for(batch.options, "wait") ? wait_for_end(session, *array) : 0;
 }
 
@@ -173,6 +175,7 @@ int sbatch(Session& session, const Options& options) {
               "` shows it");
   mention_namesakes(session, *batch, *job);
   say_warnings(session, *job);
+  mention_engine(session, request->spec, SchedulerKind::slurm);
   return wish_for(batch->options, "wait") ? wait_for_end(session, *job) : 0;
 }
 

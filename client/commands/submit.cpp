@@ -1,4 +1,3 @@
-#include "api/config.hpp"
 #include "client/array.hpp"
 #include "client/batch_options.hpp"
 #include "client/batch_script.hpp"
@@ -122,26 +121,6 @@ make_request(Session& session, Options& options, const std::vector<script::Given
 // The scheduler's number comes a moment after the job is durable: worth waiting for, since it is
 // what people look for in squeue.
 constexpr seconds kPatience{3};
-
-/// A job that finds no engine is parked, and whoever submitted it has gone by then.
-void mention_engine(Session& session, const JobSpec& spec, SchedulerKind scheduler) {
-  if (session.json() || scheduler != SchedulerKind::slurm) {
-    return; // on this machine the daemon looks itself, and refuses
-  }
-  const auto paths = session.paths();
-  const auto config =
-      paths ? api::Config::load(paths->config_file, session.env()) : tl::unexpected(paths.error());
-  const auto daemon = session.daemon();
-  const auto status = daemon ? (*daemon)->status() : tl::unexpected(daemon.error());
-  if (!config || !status) {
-    return; // what is not known is not told
-  }
-  const bool configured =
-      !config->text("engine.dmtcp.root").empty() || !config->text("engine.criu.path").empty();
-  if (const std::string note = engine_note(spec, status->engines, configured); !note.empty()) {
-    session.say(note);
-  }
-}
 
 /// A batch script that is run as a program: sbatch would have read more in it.
 void mention_sbatch_lines(Session& session, const JobSpec& spec) {

@@ -10,7 +10,8 @@
 namespace ckpt::client {
 namespace {
 
-constexpr seconds kLongPoll{5}; ///< times are told anew after this, whatever happens
+constexpr seconds kDrawAgain{5}; ///< times are told anew after this, whatever happens
+constexpr seconds kLongPoll{1};  ///< for so long Ctrl-C may wait
 
 /// One picture: the jobs, or everything about one.
 Status draw(ApiClient& daemon, const std::string& selector, Output& out) {
@@ -56,11 +57,14 @@ int watch(Session& session, const std::string& selector) {
     }
     Status drawn =
         screen->show(head(selector), [&](Output& out) { return draw(**daemon, selector, out); });
-    if (drawn) {
+    const MonoTime draw_again = system_clock().monotonic() + kDrawAgain;
+    bool changed = false;
+    while (drawn && !changed && interrupts == 0 && system_clock().monotonic() < draw_again) {
       api::EventFilter filter;
       filter.after = after;
       filter.wait = kLongPoll;
       const auto page = (*daemon)->events(filter);
+      changed = page && !page->items.empty();
       after = page ? std::optional(page->last_seq) : after;
       drawn = page ? Status{} : tl::unexpected(page.error());
     }

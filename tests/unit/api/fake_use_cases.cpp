@@ -296,6 +296,9 @@ Result<api::JobView> FakeUseCases::fork(const std::string& asked, const api::For
 }
 
 Result<api::JobView> FakeUseCases::cancel(const std::string& asked, const api::CancelRequest&) {
+  if (the_job.state == JobState::completed) {
+    return fail(ErrorClass::conflict, "job_completed", "j-7 is completed", "");
+  }
   return seen(asked).map([] {
     api::JobView view = sample_job();
     view.state = JobState::cancelled;

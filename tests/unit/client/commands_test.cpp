@@ -193,8 +193,8 @@ TEST_CASE("a daemon is started when a verb needs it") {
   const std::string folder = fixture.folder_.string();
   REQUIRE(rename_durably(folder + "/endpoint.json", folder + "/endpoint.kept"));
   REQUIRE(write_file_atomically(folder + "/ckptd",
-                                "#!/bin/sh\ntest \"$1\" = --foreground && cp '" + folder +
-                                    "/endpoint.kept' '" + folder + "/endpoint.json'\n",
+                                "#!/bin/sh\ntest $# = 0 && cp '" + folder + "/endpoint.kept' '" +
+                                    folder + "/endpoint.json'\n",
                                 0700));
   const Outcome1 outcome = fixture.ckpt({"show", "j-7"});
   CHECK_MESSAGE(outcome.status == 0, outcome.err);
@@ -243,6 +243,13 @@ TEST_CASE("selections: a filter or names, not both and not nothing") {
   const Outcome1 partly = fixture.ckpt({"cancel", "j-7", "nobody"});
   CHECK(partly.status == 3);
   CHECK(partly.out.find("j-7 ended") != std::string::npos);
+}
+
+TEST_CASE("a job that ends before its turn comes is no failure, unless it was named") {
+  Fixture fixture;
+  fixture.use_cases.the_job.state = JobState::completed;
+  CHECK(fixture.ckpt({"cancel", "--all"}).status == 0);
+  CHECK(fixture.ckpt({"cancel", "j-7"}).status == 4);
 }
 
 TEST_CASE("rm --all means the jobs that are over") {

@@ -117,6 +117,7 @@ TEST_CASE("why an engine does not carry it, and how the trial ends then") {
   text = trial_text(report);
   CHECK(has(text, "criu: cannot be used here: not installed"));
   CHECK(exit_status_of(report) == 7);
+  CHECK(has(text, "There is none here that could: `ckpt doctor`"));
 }
 
 TEST_CASE("a program that ends at once is told so, and is no success") {

@@ -108,6 +108,14 @@ TEST_CASE("files that both would write: refused, with the way out") {
   REQUIRE(warnings.size() == 2);
   CHECK(warnings[0].code == "fork_shares_files");
   CHECK(warnings[1].code == "fork_shares_folder");
+
+  // What is so only while both are there is told only then.
+  REQUIRE(world.commands->cancel(trunk.job, {}));
+  trunk.runner->end(EndReason::cancelled);
+  world.pass(seconds{10});
+  REQUIRE(world.state(trunk.job) == JobState::cancelled);
+  REQUIRE(world.view(*made).warnings.size() == 1);
+  CHECK(world.view(*made).warnings[0].code == "fork_shares_files");
 }
 
 TEST_CASE("files that nobody has looked at: refused while the origin may write them") {
