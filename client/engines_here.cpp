@@ -43,6 +43,15 @@ bool can_be_run(const Path& tool) {
          ::access(tool.c_str(), X_OK) == 0;
 }
 
+/// As far as its environment tells.
+bool lacks_engine_here(const JobSpec& spec) {
+  constexpr std::array kFound{EngineKind::dmtcp, EngineKind::criu};
+  const bool here = std::any_of(kFound.begin(), kFound.end(), [&](EngineKind engine) {
+    return is_wished(engine, spec.engine) && !engine_program(engine, spec.env).empty();
+  });
+  return !here && !saves_itself(spec) && !is_set_up_there(spec);
+}
+
 /// As in a job: what a variable names is that or nothing, and PATH counts without one.
 Path named_or_found(const Path& named,
                     const char* name,
@@ -94,11 +103,10 @@ std::string engine_path(const std::map<std::string, std::string>& env) {
 
 std::string
 engine_note(const JobSpec& spec, const std::vector<api::EngineView>& engines, bool configured) {
-  const bool found = std::any_of(engines.begin(), engines.end(), [&](const api::EngineView& one) {
-    return is_wished(one.engine, spec.engine) &&
-           (one.usable || !engine_program(one.engine, spec.env).empty());
+  const bool usable = std::any_of(engines.begin(), engines.end(), [&](const api::EngineView& one) {
+    return one.usable && is_wished(one.engine, spec.engine);
   });
-  if (found || configured || saves_itself(spec) || is_set_up_there(spec)) {
+  if (usable || configured || !lacks_engine_here(spec)) {
     return "";
   }
   const std::string which = spec.engine == EngineWish::automatic
@@ -110,6 +118,9 @@ engine_note(const JobSpec& spec, const std::vector<api::EngineView>& engines, bo
 void mention_engine(Session& session, const JobSpec& spec, SchedulerKind scheduler) {
   if (session.json() || scheduler != SchedulerKind::slurm) {
     return; // on this machine the daemon looks itself, and refuses
+  }
+  if (!lacks_engine_here(spec)) {
+    return; // nobody needs to be asked
   }
   const auto paths = session.paths();
   const auto config =

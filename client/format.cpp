@@ -237,24 +237,12 @@ std::string outcome_of(JobState state, std::optional<int> exit_code, std::option
   return out;
 }
 
-std::string plain_reason(const std::string& reason) {
-  constexpr std::string_view kHead = "cancelled in attempt ";
-  constexpr std::string_view kAgain = ": cancelled ";
-  const std::size_t again = reason.find(kAgain);
-  if (!reason.starts_with(kHead) || again == std::string::npos) {
-    return reason;
-  }
-  return reason.substr(again + 2) +
-         reason.substr(word(JobState::cancelled).size(), again - word(JobState::cancelled).size());
-}
-
 std::string outcome_with_reason(const api::JobView& job) {
   const std::string outcome = outcome_of(job.state, job.exit_code, job.signal);
-  const std::string reason = plain_reason(job.reason);
-  if (outcome.find(reason) != std::string::npos) { // also an empty one
+  if (outcome.find(job.reason) != std::string::npos) { // also an empty one
     return outcome;
   }
-  return reason.starts_with(outcome + " ") ? reason : outcome + ": " + reason;
+  return job.reason.starts_with(outcome + " ") ? job.reason : outcome + ": " + job.reason;
 }
 
 std::string trigger_text(Trigger trigger) {

@@ -18,8 +18,6 @@ std::string generation_text(const GenerationRef& generation);          ///< "j-1
 std::string or_dash(std::string text);
 /// "completed", "failed (exit status 7)", "failed (signal 9)".
 std::string outcome_of(JobState state, std::optional<int> exit_code, std::optional<int> signal);
-/// What was said about a state, without what it says twice: "cancelled by the user in attempt 3".
-std::string plain_reason(const std::string& reason);
 /// The outcome with what was said about it, unless that says nothing new.
 std::string outcome_with_reason(const api::JobView& job);
 /// Why the next checkpoint is due, with a word on what that means where it is not plain.

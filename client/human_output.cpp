@@ -59,7 +59,7 @@ public:
   void acted(const std::vector<api::JobView>& jobs, const std::string& done) override {
     for (const api::JobView& job : jobs) {
       const std::string outcome = outcome_of(job.state, job.exit_code, job.signal);
-      const std::string reason = plain_reason(job.reason);
+      const std::string& reason = job.reason;
       std::string text = job.id.str() + " " + done + ": " + outcome;
       if (job.latest_generation && job.state == JobState::parked) {
         text += " at " + job.latest_generation->id.str() + "; go on with `ckpt restart " +

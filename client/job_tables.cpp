@@ -130,7 +130,7 @@ Table jobs_table(const std::vector<api::JobView>& jobs,
          short_duration(job.accounting.run),
          restarts ? std::to_string(job.restarts_count) : "",
          latest && latest->frozen_at ? latest->id.str() + " " + ago(*latest->frozen_at, now) : "-",
-         reasons ? plain_reason(job.reason) : ""});
+         reasons ? job.reason : ""});
   }
   return table;
 }
@@ -167,7 +167,7 @@ std::string jobs_text(const std::vector<api::JobView>& jobs, TimePoint now, std:
   }
   std::vector<std::pair<std::string, std::string>> reasons;
   for (const api::JobView& job : jobs) {
-    reasons.emplace_back(job.id.str(), plain_reason(job.reason));
+    reasons.emplace_back(job.id.str(), job.reason);
   }
   return jobs_table(jobs, now, true, false).str(width) + reasons_below(reasons, width);
 }

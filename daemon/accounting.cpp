@@ -43,9 +43,7 @@ Work work_of(const JobModel& model, TimePoint now) {
       work.generations.push_back(*sealed);
     }
   }
-  if (!is_final(model.job.state) && !model.ran_since_restart()) {
-    work.chosen = model.job.start_from;
-  }
+  work.chosen = model.chosen_start();
   return work;
 }
 

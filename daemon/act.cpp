@@ -204,12 +204,7 @@ void Reconciler::put_off(LiveJob& job, const std::string& why) {
 }
 
 Status Reconciler::write_start(LiveJob& job, const SubmissionToken& token) {
-  const JobRow& row = job.model.job;
-  store::StartWish wish;
-  wish.attempt_floor = row.attempt_floor;
-  if (!job.model.ran_since_restart()) { // a rollback is done once
-    wish.generation = row.start_from;
-  }
+  const store::StartWish wish{job.model.chosen_start(), job.model.job.attempt_floor};
   return job.folder.write_start(token, wish);
 }
 

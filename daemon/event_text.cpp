@@ -112,7 +112,7 @@ std::string event_text(const store::JobEvent& event) {
   case JobEventKind::cancel_requested:
     return with("is to be cancelled", event.reason);
   case JobEventKind::cancelled:
-    return with("cancelled", event.reason);
+    return event.reason.starts_with("cancelled") ? event.reason : with("cancelled", event.reason);
   case JobEventKind::completed:
     return with("completed", event.reason);
   case JobEventKind::failed:

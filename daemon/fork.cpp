@@ -53,7 +53,6 @@ struct Risk {
   JobState state = JobState::completed;
   std::vector<std::string> files;
   bool known = true;
-  std::string cwd;
 
   bool writes() const {
     return state == JobState::queued || state == JobState::running || state == JobState::stopping;
@@ -93,12 +92,6 @@ std::vector<Warning> warnings_of(const Risk& risk) {
                         "started from " + risk.of_origin() +
                             ", whose files it cuts back and writes: " + some_files(risk.files),
                         "what " + risk.origin.str() + " had written there since is gone"});
-  }
-  if (!is_final(risk.state)) {
-    warnings.push_back({kForkSharesFolder,
-                        "its program works in " + risk.cwd + ", as that of " + risk.of_origin() +
-                            " does: a file that both open by its name is the same file",
-                        "end one of the two if they write files under fixed names"});
   }
   return warnings;
 }
@@ -219,8 +212,7 @@ Commands::fork(JobId id, const api::ForkRequest& request, store::StagedOrigin& s
       id,
       origin->job.state,
       files_at_risk(staged.manifest, staged.origin.tmpdir, origin->job.policy.ckpt_files),
-      knows_written_files(staged.manifest),
-      spec->cwd};
+      knows_written_files(staged.manifest)};
   if (const Status fine = check_files(risk, request.share_files); !fine) {
     return tl::unexpected(fine.error());
   }

@@ -260,10 +260,11 @@ const AttemptRow* JobModel::newest_attempt() const {
   return attempts.empty() ? nullptr : &attempts.back();
 }
 
-bool JobModel::ran_since_restart() const {
-  return std::any_of(attempts.begin(), attempts.end(), [&](const AttemptRow& row) {
+std::optional<GenerationId> JobModel::chosen_start() const {
+  const bool ran_since = std::any_of(attempts.begin(), attempts.end(), [&](const AttemptRow& row) {
     return row.n.value > job.attempt_floor && row.started_at;
   });
+  return ran_since || is_final(job.state) ? std::nullopt : job.start_from;
 }
 
 JobModel model_of(const JobSpec& spec, const Policy& policy) {

@@ -136,7 +136,8 @@ struct JobModel {
   const SubmissionRow* open_submission() const;
   AttemptRow* attempt(AttemptId n);
   const AttemptRow* newest_attempt() const;
-  bool ran_since_restart() const; ///< its program, since a person asked for a restart last
+  /// The rollback that the next attempt will begin with; done once, so nothing after that.
+  std::optional<GenerationId> chosen_start() const;
 };
 
 /// One line of the history, before it has its seq.

@@ -109,6 +109,20 @@ Result<JobId> Commands::resolve(const std::string& selector) {
   return ids->front();
 }
 
+namespace {
+
+/// Of a fork, as long as neither of the two is over.
+api::WarningView shared_folder(const JobRow& fork, const JobRow& origin) {
+  return {"fork_shares_folder",
+          "its program works in " + fork.cwd + ", as that of " + origin.id.str() + " (" +
+              std::string(word(origin.state)) +
+              ") does: a file that both open by its name is the same file",
+          "end one of the two if they write files under fixed names",
+          fork.created_at};
+}
+
+} // namespace
+
 ViewContext Commands::context(const JobModel& model) {
   ViewContext context;
   context.now = reconciler_.ports().clock.now();
@@ -141,9 +155,11 @@ ViewContext Commands::context(const JobModel& model) {
          open->intended_at});
   }
   context.fork_of = store::fork_of(folder.path());
-  if (context.fork_of) {
+  if (context.fork_of && !is_final(model.job.state)) {
     const auto origin = this->model(context.fork_of->job);
-    context.origin_is_over = !origin || is_final(origin->job.state);
+    if (origin && !is_final(origin->job.state)) {
+      context.warnings.push_back(shared_folder(model.job, origin->job));
+    }
   }
   context.stdout_path = folder.output("stdout").value_or(Path{}).string();
   context.stderr_path = folder.output("stderr").value_or(Path{}).string();

@@ -29,12 +29,6 @@ JobPhase phase_of(JobState state) {
   return is_final(state) ? JobPhase::ended_otherwise : JobPhase::unfinished;
 }
 
-/// The rollback that the next attempt will begin with.
-std::optional<GenerationId> chosen_start(const JobModel& model) {
-  return model.ran_since_restart() || is_final(model.job.state) ? std::nullopt
-                                                                : model.job.start_from;
-}
-
 bool is_good(const store::GenerationOnDisk& generation) {
   return generation.manifest && generation.tombstone.empty() && generation.corruption.empty();
 }
@@ -51,7 +45,7 @@ std::vector<GenerationFacts> generation_facts(const JobModel& model,
   for (const AttemptRow& row : model.attempts) {
     attempts.push_back({row.n, row.started_at.has_value(), row.started_from});
   }
-  const auto chosen = chosen_start(model);
+  const auto chosen = model.chosen_start();
   const std::vector<GenerationId> lineage = start_order(sealed, attempts, chosen);
   std::vector<GenerationFacts> facts;
   for (const store::GenerationOnDisk& generation : on_disk) {

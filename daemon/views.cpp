@@ -1,6 +1,5 @@
 #include "daemon/views.hpp"
 
-#include "core/domain/fork.hpp"
 #include "core/domain/machines.hpp"
 #include "core/domain/timing.hpp"
 #include "daemon/accounting.hpp"
@@ -274,12 +273,6 @@ api::JobView job_view(const JobModel& model, const ViewContext& context) {
   next_checkpoint_of(model, context.now, view);
   view.accounting = accounting_of(model, job.ended_at.value_or(context.now));
   view.warnings = job.warnings;
-  if (context.origin_is_over ||
-      is_final(job.state)) { // the two do not write there at once any more
-    std::erase_if(view.warnings, [](const api::WarningView& warning) {
-      return warning.code == kForkSharesFolder;
-    });
-  }
   view.warnings.insert(view.warnings.end(), context.warnings.begin(), context.warnings.end());
   return view;
 }

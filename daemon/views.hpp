@@ -16,7 +16,6 @@ struct ViewContext {
   std::string stdout_path;
   std::string stderr_path;
   std::optional<GenerationRef> fork_of;   ///< another job's generation that it started from
-  bool origin_is_over = false;            ///< the job of that
   std::vector<api::WarningView> warnings; ///< beside those of its row
 };
 

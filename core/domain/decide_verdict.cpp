@@ -40,7 +40,10 @@ std::optional<Action> verdict_of_journal(const JobFacts& facts) {
   case EndReason::failed:
     return program_ended(JobEventType::failed, attempt);
   case EndReason::cancelled:
-    return transition(JobEventType::cancelled, "cancelled in " + name + detail);
+    return transition(JobEventType::cancelled,
+                      attempt.end_detail.starts_with("cancelled") // the sentence by itself
+                          ? attempt.end_detail + " in " + name
+                          : "cancelled in " + name + detail);
   case EndReason::stopped:
     return parked(attempt.end_detail.empty() ? "stopped" : attempt.end_detail);
   case EndReason::restart_failed:

@@ -10,9 +10,6 @@
 
 namespace ckpt {
 
-/// Warning of a fork that works where its origin does, while neither is over.
-inline constexpr const char* kForkSharesFolder = "fork_shares_folder";
-
 /// Files that a restart from this generation would cut back, replace, or write on in; sorted, each
 /// once. Not the program's output (the fork has its own; `manifest.lengths` is without it), nor
 /// what lies below `tmpdir`, which the runner looks after. `globs`: the --ckpt-files, of a program

@@ -35,7 +35,13 @@ export async function cancel_asks_first() {
   const page = await visitor();
   await jobPage(page, given.job);
   const button = page.getByRole("button", { name: "Cancel…" });
-  await button.click();
+  // An Escape may follow at once: the dialog is open before the browser handles its next event.
+  const opened = await button.evaluate(async (element) => {
+    element.click();
+    await new Promise((resolve) => queueMicrotask(() => queueMicrotask(resolve)));
+    return document.querySelector("dialog")?.open;
+  });
+  assert.equal(opened, true, "opened in the same turn");
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "detached" });
   await button.click();

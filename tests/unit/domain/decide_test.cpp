@@ -352,3 +352,15 @@ const std::vector<Row> kRows{
 TEST_CASE("decide: one row a situation") {
   check_rows(kRows);
 }
+
+TEST_CASE("a cancelled attempt: its own sentence, or one made for it, and nothing twice") {
+  const auto reason = [](const std::string& detail) {
+    JobFacts facts = running();
+    facts.attempt->ended = EndReason::cancelled;
+    facts.attempt->end_detail = detail;
+    return decide(facts, kNow, kLimits).front().reason;
+  };
+  CHECK(reason("cancelled by the user") == "cancelled by the user in attempt 1");
+  CHECK(reason("the partition is gone") == "cancelled in attempt 1: the partition is gone");
+  CHECK(reason("") == "cancelled in attempt 1");
+}
