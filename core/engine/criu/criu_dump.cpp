@@ -53,6 +53,14 @@ std::optional<Error> CriuSession::lost_process() const {
   return std::nullopt;
 }
 
+std::vector<pid_t> CriuSession::parents() const {
+  std::vector<pid_t> pids;
+  for (const ProcessInfo& process : program_processes()) {
+    pids.push_back(process.pid);
+  }
+  return pids;
+}
+
 Status CriuSession::at_freeze(const Path& images, const CheckpointRequest& request) {
   const DumpNotes notes{
       .stdout_path = plan_.stdout_path,
@@ -67,6 +75,9 @@ Status CriuSession::at_freeze(const Path& images, const CheckpointRequest& reque
         "the program has a file open that was deleted (or replaced) and belongs to another "
         "user or group: CRIU could not put it back (DMTCP could)",
         "start the job again when it matters, with `--engine dmtcp`");
+  }
+  if (auto whole = killed_.check(); !whole) {
+    return whole;
   }
   return request.while_frozen ? request.while_frozen() : Status{};
 }
@@ -134,6 +145,7 @@ tl::unexpected<Error> CriuSession::dump_failed(const std::string& status, const 
 Result<CheckpointImages> CriuSession::checkpoint(const CheckpointRequest& request) {
   std::uint64_t earlier = 0;
   static_cast<void>(::read(interrupted_.get(), &earlier, sizeof(earlier)));
+  killed_.settle(interrupted_.get());
   if (auto lost = lost_process()) {
     return tl::unexpected(*lost);
   }

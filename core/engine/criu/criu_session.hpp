@@ -4,6 +4,7 @@
 #include "core/engine/criu/channel.hpp"
 #include "core/engine/criu/watch.hpp"
 #include "core/engine/engine.hpp"
+#include "core/engine/unreaped.hpp"
 
 #include <atomic>
 #include <functional>
@@ -69,6 +70,7 @@ private:
   Result<std::optional<Message>> next(Duration tick);
   void note(const Message& message) const;
   Result<Path> new_generation_folder();
+  std::vector<pid_t> parents() const;
   Status at_freeze(const Path& images, const CheckpointRequest& request);
   Result<Message> dump(const Path& images,
                        const Path& log,
@@ -92,6 +94,7 @@ private:
   mutable std::atomic<bool> ended_{false};
   mutable std::atomic<int> end_status_{0};
   int generations_ = 0;
+  UnreapedChildren killed_{UnreapedChildren::Which::killed, [this] { return parents(); }};
 };
 
 } // namespace ckpt::engine::criu

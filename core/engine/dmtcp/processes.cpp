@@ -1,7 +1,6 @@
 #include "core/engine/dmtcp/processes.hpp"
 
 #include "core/base/files.hpp"
-#include "core/base/strings.hpp"
 
 #include <dirent.h>
 #include <sys/wait.h>
@@ -36,26 +35,6 @@ std::optional<pid_t> session_of(pid_t pid) {
   return fields ? std::optional(session) : std::nullopt;
 }
 
-// The last field of proc(5)'s stat is what waitpid(2) will say.
-bool ended_well(pid_t zombie) {
-  const std::string stat =
-      read_file("/proc/" + std::to_string(zombie) + "/stat", 4096).value_or("");
-  return trim(stat).ends_with(" 0");
-}
-
-std::vector<pid_t> children_of(pid_t pid) {
-  std::vector<pid_t> children;
-  std::error_code gone;
-  for (const auto& task :
-       std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task", gone)) {
-    std::istringstream list(read_file(task.path() / "children").value_or(""));
-    for (pid_t child = 0; list >> child;) {
-      children.push_back(child);
-    }
-  }
-  return children;
-}
-
 std::uint64_t io_bytes(pid_t pid) {
   const auto io = read_file("/proc/" + std::to_string(pid) + "/io", 4096);
   if (!io) {
@@ -74,22 +53,6 @@ std::uint64_t io_bytes(pid_t pid) {
 }
 
 } // namespace
-
-std::vector<ProcessInfo> unreaped_failures_below(std::vector<pid_t> parents) {
-  std::vector<ProcessInfo> unreaped;
-  for (std::size_t i = 0; i < parents.size(); ++i) {
-    for (const pid_t child : children_of(parents[i])) {
-      const auto info = process_info(child);
-      if (info && info->state == 'Z' && !ended_well(child)) {
-        unreaped.push_back(*info);
-      }
-      if (std::find(parents.begin(), parents.end(), child) == parents.end()) {
-        parents.push_back(child);
-      }
-    }
-  }
-  return unreaped;
-}
 
 std::vector<ProcessInfo> session_members(pid_t sid) {
   std::vector<ProcessInfo> members;

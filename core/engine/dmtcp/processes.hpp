@@ -11,11 +11,6 @@ namespace ckpt::engine::dmtcp {
 /// Live processes whose session is `sid`: children whose parent ended are still in it.
 std::vector<ProcessInfo> session_members(pid_t sid);
 
-/// Descendants of these that have ended otherwise than with 0, and that their parents have not
-/// waited for yet. Reads /proc/<pid>/task/<tid>/children: nothing where the kernel has none
-/// (CONFIG_PROC_CHILDREN).
-std::vector<ProcessInfo> unreaped_failures_below(std::vector<pid_t> parents);
-
 /// What is known of a child of ours; the pid alone if it is gone already.
 ProcessInfo process_or_pid(pid_t child);
 

@@ -174,6 +174,7 @@ Result<CheckpointImages> DmtcpSession::checkpoint(const CheckpointRequest& reque
   while (now() < coordinator_.newcomers_in() && !interrupted_) {
     system_clock().sleep_for(milliseconds{10});
   }
+  unreaped_.settle(wake_.get());
   // The image of a program that lacks a part is worth nothing. What breaks after the freeze does
   // the set no harm.
   CheckpointRequest guarded = request;
@@ -183,7 +184,7 @@ Result<CheckpointImages> DmtcpSession::checkpoint(const CheckpointRequest& reque
                   "checkpoint_failed",
                   "DMTCP has ended a process of the program: see " + messages_.string());
     }
-    if (auto whole = nothing_unreaped(); !whole) {
+    if (auto whole = unreaped_.check(); !whole) {
       return whole;
     }
     return request.while_frozen ? request.while_frozen() : Status{};
@@ -202,33 +203,13 @@ Result<CheckpointImages> DmtcpSession::checkpoint(const CheckpointRequest& reque
   return std::move(outcome.result);
 }
 
-// DMTCP's images hold no process that has ended: after a restart its parent would wait for a child
-// that it does not have, and a shell then takes it for a success. So there is only one that must
-// not get lost: a failure. Parents wait within milliseconds; one that has not done so by the next
-// try does not care.
-Status DmtcpSession::nothing_unreaped() {
+std::vector<pid_t> DmtcpSession::parents() const {
   std::vector<pid_t> parents{root_.pid};
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& process : known_) {
-      parents.push_back(process.pid);
-    }
+  const std::lock_guard lock(mutex_);
+  for (const auto& process : known_) {
+    parents.push_back(process.pid);
   }
-  const auto before = std::exchange(unreaped_, unreaped_failures_below(std::move(parents)));
-  for (const auto& child : unreaped_) {
-    const bool known = std::any_of(before.begin(), before.end(), [&](const auto& old) {
-      return old.pid == child.pid && old.start_ticks == child.start_ticks;
-    });
-    if (!known) {
-      return fail(ErrorClass::failed,
-                  "child_not_waited_for",
-                  child.comm + " (pid " + std::to_string(child.pid) +
-                      ") has ended and its parent does not know yet: its status would be lost",
-                  "the checkpoint is to be taken again",
-                  Outcome::retryable);
-    }
-  }
-  return {};
+  return parents;
 }
 
 std::string DmtcpSession::keep_evidence(const Error& error) {

@@ -2,6 +2,7 @@
 
 #include "core/engine/dmtcp/coordinator.hpp"
 #include "core/engine/engine.hpp"
+#include "core/engine/unreaped.hpp"
 
 #include <atomic>
 #include <mutex>
@@ -46,7 +47,7 @@ private:
   void remember(const std::vector<Peer>& peers);
   void stop_all() const;
   Status nobody_stopped() const;
-  Status nothing_unreaped();
+  std::vector<pid_t> parents() const;
   void reap(const std::vector<ProcessInfo>& processes) const;
 
   Install install_;
@@ -56,7 +57,7 @@ private:
   Path messages_;
   Path program_stderr_;
   Fd wake_;
-  std::vector<ProcessInfo> unreaped_; ///< at the newest freeze; engine thread
+  UnreapedChildren unreaped_{UnreapedChildren::Which::failed, [this] { return parents(); }};
   std::atomic<bool> interrupted_{false};
   std::atomic<bool> checkpoint_open_{false}; ///< being taken, or the newest one has failed
   mutable std::atomic<bool> broken_{false};

@@ -309,35 +309,3 @@ TEST_CASE("a program that forks all the time survives its checkpoints and its re
     CHECK_MESSAGE(trouble.empty(), trouble);
   });
 }
-
-// A child that ended, and whose parent has not looked yet, is in no image: after a restart the
-// parent would not learn how it ended.
-TEST_CASE("a checkpoint between a child's death and its parent's look is not taken") {
-  for_each_engine({EngineKind::dmtcp}, [](EngineUnderTest& engine) {
-    const std::string script =
-        "import os, time, sys\n"
-        "child = os.fork()\n"
-        "if child == 0: os._exit(3)\n"
-        "while open(f'/proc/{child}/stat').read().split()[2] != 'Z': time.sleep(0.01)\n"
-        "print('x' * 60, flush=True)\n"
-        "while not os.path.exists('look'): time.sleep(0.01)\n"
-        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)\n"
-        "while not os.path.exists('end'): time.sleep(0.01)\n";
-    JobFixture job(engine, {"/usr/bin/python3", "-c", script});
-    const auto session = started(job);
-    engine::CheckpointRequest request;
-    request.timeout = minutes{1};
-    const auto early = session->checkpoint(request);
-    REQUIRE_FALSE(early);
-    CHECK(early.error().code == "child_not_waited_for");
-    SUBCASE("its parent has looked") {
-      REQUIRE(write_file_atomically(job.folder() / "look", ""));
-      REQUIRE(wait_until([&] { return job.output().ends_with("3\n"); }, seconds{20}));
-    }
-    SUBCASE("its parent does not care") {}
-    const auto taken = session->checkpoint(request);
-    CHECK_MESSAGE(taken, text_of(taken));
-    CHECK(session->kill(seconds{10}));
-    wait_root(*session);
-  });
-}

@@ -191,3 +191,36 @@ TEST_CASE("a start that is given up leaves nothing") {
     CHECK(job.nothing_left());
   });
 }
+
+// An image of the moment between a child's death and its parent's look holds a program that is lost
+// without knowing it: DMTCP's lacks the child's status, and what is restarted from CRIU's ends as
+// soon as the parent looks, each time.
+TEST_CASE("a checkpoint between a child's death and its parent's look waits for the look") {
+  for_each_engine({EngineKind::dmtcp, EngineKind::criu}, [](EngineUnderTest& engine) {
+    const std::string script =
+        "import os, signal, time\n"
+        "child = os.fork()\n"
+        "if child == 0: signal.pause()\n"
+        "os.kill(child, signal.SIGKILL)\n"
+        "while open(f'/proc/{child}/stat').read().split()[2] != 'Z': time.sleep(0.01)\n"
+        "print('x' * 60, flush=True)\n"
+        "if not os.path.exists('careless'):\n"
+        "  time.sleep(0.5)\n"
+        "  print(os.waitpid(child, 0)[1], flush=True)\n"
+        "while not os.path.exists('end'): time.sleep(0.01)\n";
+    JobFixture job(engine, {"/usr/bin/python3", "-c", script});
+    bool cares = false;
+    SUBCASE("its parent looks half a second later") { cares = true; }
+    SUBCASE("its parent does not care") {
+      REQUIRE(write_file_atomically(job.folder() / "careless", ""));
+    }
+    const auto session = started(job);
+    engine::CheckpointRequest request;
+    request.timeout = minutes{1};
+    const auto taken = session->checkpoint(request);
+    CHECK_MESSAGE(taken, text_of(taken));
+    CHECK(job.output().ends_with(cares ? "9\n" : "x\n"));
+    CHECK(session->kill(seconds{10}));
+    wait_root(*session);
+  });
+}
