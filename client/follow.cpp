@@ -3,7 +3,9 @@
 #include "core/base/clock.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 
 namespace ckpt::client {
 namespace {
@@ -144,7 +146,9 @@ Result<std::uint64_t> copy_output(Session& session,
     request.offset = chunk->offset + chunk->data.size();
     (void)std::fwrite(chunk->data.data(), 1, chunk->data.size(), out);
     if (std::fflush(out) != 0) {
-      return fail(ErrorClass::failed, "output_closed", "the output cannot be written any more");
+      return fail(ErrorClass::failed,
+                  errno == EPIPE ? "output_closed" : "output_failed",
+                  std::string("the output cannot be written any more: ") + std::strerror(errno));
     }
     const bool at_end = request.offset >= chunk->size;
     if (at_end && (chunk->complete || !follow)) {

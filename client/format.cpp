@@ -212,6 +212,9 @@ std::string local_time(TimePoint time) {
 }
 
 std::string ago(TimePoint time, TimePoint now) {
+  if (now - time < seconds{1} && time - now < seconds{1}) {
+    return "now";
+  }
   return time <= now ? short_duration(now - time) + " ago" : "in " + short_duration(time - now);
 }
 
@@ -245,8 +248,14 @@ std::string outcome_with_reason(const api::JobView& job) {
   return job.reason.starts_with(outcome + " ") ? job.reason : outcome + ": " + job.reason;
 }
 
+std::string spaced(std::string_view word) {
+  std::string text(word);
+  std::replace(text.begin(), text.end(), '_', ' ');
+  return text;
+}
+
 std::string trigger_text(Trigger trigger) {
-  const std::string text(word(trigger));
+  const std::string text = spaced(word(trigger));
   return trigger == Trigger::proof ? text + ": an early one, to see that it can be done" : text;
 }
 

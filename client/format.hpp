@@ -3,6 +3,7 @@
 #include "api/views.hpp"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 // Text for people. Pure.
@@ -21,6 +22,8 @@ std::string outcome_of(JobState state, std::optional<int> exit_code, std::option
 /// The outcome with what was said about it, unless that says nothing new.
 std::string outcome_with_reason(const api::JobView& job);
 /// Why the next checkpoint is due, with a word on what that means where it is not plain.
+/// "before_walltime" as people write it: "before walltime".
+std::string spaced(std::string_view word);
 std::string trigger_text(Trigger trigger);
 std::string interval_text(const Interval& interval); ///< "auto", "off", "30m"
 

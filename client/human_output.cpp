@@ -8,6 +8,7 @@
 #include "client/reasons.hpp"
 #include "core/base/clock.hpp"
 #include "core/base/strings.hpp"
+#include "core/domain/machines.hpp"
 
 #include <algorithm>
 
@@ -56,7 +57,9 @@ public:
     }
   }
 
-  void acted(const std::vector<api::JobView>& jobs, const std::string& done) override {
+  void acted(const std::vector<api::JobView>& jobs,
+             const std::string& done,
+             std::optional<JobState> aim) override {
     for (const api::JobView& job : jobs) {
       const std::string outcome = outcome_of(job.state, job.exit_code, job.signal);
       const std::string& reason = job.reason;
@@ -69,7 +72,10 @@ public:
       } else if (!reason.empty() && text.find(reason) == std::string::npos) {
         text += " (" + reason + ")";
       }
-      print(wrapped(text, width_, 0) + "\n");
+      if (aim && is_final(job.state) && job.state != *aim) {
+        text = job.id.str() + " had ended before: " + outcome_with_reason(job);
+      }
+      paragraph(text, 0);
     }
   }
 
@@ -91,13 +97,13 @@ public:
     print(verified_text(generations));
   }
   void policy_changed(const api::JobView& job) override {
-    print(wrapped(job.id.str() + ": " + policy_text(job.policy), width_, 2) + "\n");
+    paragraph(job.id.str() + ": " + policy_text(job.policy), 2);
   }
   void pruned(const std::vector<api::PrunedView>& pruned,
               const std::vector<Holding>& holding,
               bool dry_run) override {
     for (const std::string& one : split_lines(pruned_text(pruned, holding, dry_run))) {
-      print(wrapped(one, width_, 4) + "\n");
+      paragraph(one, 4);
     }
   }
   void nodes(const std::vector<api::NodeView>& nodes) override {
@@ -110,7 +116,7 @@ public:
     }
   }
   void why(const JobDetails& details) override {
-    print(wrapped(client::why(details, system_clock().now()), width_, 0) + "\n");
+    paragraph(client::why(details, system_clock().now()), 0);
     for (const std::string& one : details.last_lines) {
       print("  " + one + "\n");
     }
@@ -192,7 +198,7 @@ public:
     for (const api::EngineView& engine : status.engines) {
       line("engine",
            std::string(word(engine.engine)) + " " +
-               (engine.usable ? engine.version : painted("not usable", kYellow)) +
+               (engine.usable ? engine.version : painted("not usable from the daemon's environment", kYellow)) +
                (engine.detail.empty() ? "" : ": " + engine.detail));
     }
     line("store",
@@ -248,7 +254,10 @@ private:
     return client::painted(text, code, colour_);
   }
   void line(const std::string& label, const std::string& text) {
-    print(labelled(label, text, width_));
+    print(labelled(label, in_cluster(text, cluster()), width_));
+  }
+  void paragraph(const std::string& text, std::size_t indent) {
+    print(wrapped(in_cluster(text, cluster()), width_, indent) + "\n");
   }
   void print(const std::string& text) {
     const std::string safe = printable(in_cluster(text, cluster()), colour_);

@@ -65,7 +65,8 @@ Table attempts_table(const std::vector<api::AttemptView>& attempts, TimePoint no
     if (attempt.restart_count > 0) {
       id += " r" + std::to_string(attempt.restart_count);
     }
-    const std::string state(attempt.end_reason ? word(*attempt.end_reason) : word(attempt.state));
+    const std::string state =
+        spaced(attempt.end_reason ? word(*attempt.end_reason) : word(attempt.state));
     const std::string time =
         attempt.started_at ? short_duration(attempt.ended_at.value_or(now) - *attempt.started_at)
                            : "-";
@@ -96,7 +97,7 @@ Table generations_table(const std::vector<api::GenerationView>& generations,
   for (const api::GenerationView& one : generations) {
     table.row({one.id.str() + (one.pinned ? "*" : ""),
                std::string(word(one.state)),
-               std::string(word(one.trigger)),
+               spaced(word(one.trigger)),
                one.attempt ? one.attempt->str() : "-",
                one.parent ? one.parent->str() : "-",
                one.frozen_at ? ago(*one.frozen_at, now) : "-",

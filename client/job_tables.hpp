@@ -30,7 +30,7 @@ inline constexpr const char* kGenerationsLegend =
     "Of each checkpoint (generation):\n"
     "  STATE    sealed: complete and on disk; pruned: removed; writing, failed, corrupt\n"
     "  TRIGGER  why it was taken: proof (an early one, to see that it can be done),\n"
-    "           interval (--every), before_walltime (the allocation was to end),\n"
+    "           interval (--every), before walltime (the allocation was to end),\n"
     "           preemption, drain (the node was to go), manual, stop, program, signal\n"
     "  BY       the attempt that wrote it\n"
     "  FROM     the checkpoint that this attempt had started from; -: the beginning\n"

@@ -28,7 +28,9 @@ public:
     print(job);
   }
   void removed(const std::vector<api::JobView>& jobs) override { one_or_list(jobs); }
-  void acted(const std::vector<api::JobView>& jobs, const std::string& /*done*/) override {
+  void acted(const std::vector<api::JobView>& jobs,
+             const std::string& /*done*/,
+             std::optional<JobState> /*aim*/) override {
     one_or_list(jobs);
   }
   void checkpoints(const std::vector<api::GenerationView>& generations) override {

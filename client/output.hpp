@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -62,7 +63,11 @@ public:
   virtual void details(const JobDetails& details) = 0;
   virtual void removed(const std::vector<api::JobView>& jobs) = 0;
   /// After an action on one or several jobs; `done` is the word for people ("cancelled").
-  virtual void acted(const std::vector<api::JobView>& jobs, const std::string& done) = 0;
+  /// `aim`: the state that it was to bring about, if it was one; a job may have ended otherwise
+  /// before.
+  virtual void acted(const std::vector<api::JobView>& jobs,
+                     const std::string& done,
+                     std::optional<JobState> aim) = 0;
   virtual void checkpoints(const std::vector<api::GenerationView>& generations) = 0;
   virtual void generation_acted(const api::GenerationView& generation, const std::string& done) = 0;
   virtual void verified(const std::vector<api::GenerationView>& generations) = 0;

@@ -29,7 +29,7 @@ std::string checkpoints_line(const std::vector<api::CheckpointCount>& counts) {
     by_outcome[one.outcome] += one.count;
     if (one.outcome == "sealed") {
       triggers += (triggers.empty() ? "" : ", ") + std::to_string(one.count) + " " +
-                  std::string(word(one.trigger));
+                  spaced(word(one.trigger));
     }
   }
   std::string text = std::to_string(by_outcome["sealed"]) + " sealed";

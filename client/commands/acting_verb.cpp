@@ -16,7 +16,7 @@ void add_acting_verb(Cli& cli, const ActingVerb& what) {
           const auto daemon = session.daemon();
           return daemon ? ((**daemon).*what.ask)(job) : tl::unexpected(daemon.error());
         },
-        [&](const auto& jobs) { session.out().acted(jobs, what.done); });
+        [&](const auto& jobs) { session.out().acted(jobs, what.done, {}); });
   });
 }
 

@@ -7,6 +7,7 @@ void add_cancel(Cli& cli) {
                   {"cancel",
                    "End it for good, without a checkpoint; its checkpoints are kept",
                    "ended",
+                   JobState::cancelled,
                    &ApiClient::cancel});
 }
 

@@ -41,7 +41,8 @@ void add_ending_verb(Cli& cli, const EndingVerb& what) {
         options->selection,
         [&](const std::string& job) { return end_one(session, what, job, !options->no_wait); },
         [&](const auto& jobs) {
-          session.out().acted(jobs, options->no_wait ? "was told to " + what.name : what.done);
+          session.out().acted(
+              jobs, options->no_wait ? "was told to " + what.name : what.done, what.aim);
         });
   });
 }

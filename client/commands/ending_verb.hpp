@@ -13,6 +13,7 @@ struct EndingVerb {
   std::string name;
   std::string help;
   std::string done; ///< what the message says of a job afterwards
+  JobState aim;     ///< in which it is then
   Result<api::JobView> (ApiClient::*ask)(const std::string& selector, Duration wait);
 };
 void add_ending_verb(Cli& cli, const EndingVerb& what);

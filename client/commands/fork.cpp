@@ -61,7 +61,7 @@ int fork(Session& session, const Options& options) {
     const GenerationRef& origin = *job->current_attempt->started_from;
     from = " of " + origin.job.str() + " " + origin.generation.str();
   }
-  session.out().acted({*job}, "is a fork" + from);
+  session.out().acted({*job}, "is a fork" + from, {});
   for (const api::WarningView& warning : job->warnings) {
     session.say("warning: " + warning.message);
   }

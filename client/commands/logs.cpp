@@ -128,6 +128,9 @@ int logs(Session& session, const Options& options) {
       session, options.job, request, options.follow, session.raw_out(), [&](std::uint64_t so_far) {
         return options.follow ? silence.look(so_far) : Status();
       });
+  if (!copied && copied.error().code == "output_closed") {
+    return 0; // whoever reads it (`head`) has seen enough
+  }
   if (!copied) {
     return session.fail(with_tasks(session, options.job, copied.error()));
   }

@@ -72,7 +72,7 @@ int restart(Session& session, const Options& options) {
   if (!job) {
     return session.fail(job.error());
   }
-  session.out().acted({*job}, "goes on");
+  session.out().acted({*job}, "goes on", {});
   mention_left_aside(session, *job, left);
   if (wanting && !session.json()) {
     session.say("note: it was parked for want of an engine, and this shell has none; "

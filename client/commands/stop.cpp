@@ -4,7 +4,11 @@ namespace ckpt::client {
 
 void add_stop(Cli& cli) {
   add_ending_verb(cli,
-                  {"stop", "Checkpoint, free the allocation, park", "stopped", &ApiClient::stop});
+                  {"stop",
+                   "Checkpoint, free the allocation, park",
+                   "stopped",
+                   JobState::parked,
+                   &ApiClient::stop});
 }
 
 } // namespace ckpt::client

@@ -46,10 +46,10 @@ std::optional<int> resume(Session& session, ApiClient& client, const Options& op
   case Resumption::submit:
     return std::nullopt;
   case Resumption::goes_on:
-    session.out().acted({**job}, "is on its way");
+    session.out().acted({**job}, "is on its way", {});
     return 0;
   case Resumption::done:
-    session.out().acted({**job}, "is done");
+    session.out().acted({**job}, "is done", {});
     return 0;
   case Resumption::cancelled:
     return session.fail(Error{ErrorClass::conflict,
@@ -66,7 +66,7 @@ std::optional<int> resume(Session& session, ApiClient& client, const Options& op
   if (!again) {
     return session.fail(again.error());
   }
-  session.out().acted({*again}, "goes on");
+  session.out().acted({*again}, "goes on", {});
   return 0;
 }
 

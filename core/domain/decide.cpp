@@ -122,6 +122,13 @@ std::string Decider::shown_text() const {
   return text;
 }
 
+std::string Decider::cancelled_outside() const {
+  const std::string shown = shown_text(); // "CANCELLED", or with accounting "CANCELLED by 1001"
+  constexpr std::string_view kPlain = "CANCELLED";
+  return "cancelled outside: allocation " + id_text() +
+         (shown.starts_with(kPlain) ? shown.substr(kPlain.size()) : ": " + shown);
+}
+
 void Decider::refused() {
   const std::string reason = "the scheduler refused it: " + facts_.submission->reason;
   transition(facts_.attempt ? JobEventType::parked : JobEventType::failed, reason);

@@ -108,8 +108,7 @@ bool Decider::announced() {
 void Decider::over() {
   const std::string what = "allocation " + id_text() + " is over: " + shown_text();
   if (shown().state == AllocationState::cancelled) {
-    transition(JobEventType::cancelled,
-               "allocation " + id_text() + " was cancelled outside: " + shown_text());
+    transition(JobEventType::cancelled, cancelled_outside());
     return;
   }
   if (!claimed()) {

@@ -25,8 +25,7 @@ void Decider::parked() {
     return wait("held outside: " + shown_text());
   }
   if (shown().state == AllocationState::cancelled) {
-    transition(JobEventType::cancelled,
-               "allocation " + id_text() + " was cancelled outside: " + shown_text());
+    transition(JobEventType::cancelled, cancelled_outside());
     return;
   }
   if (shown_over()) {
@@ -67,8 +66,7 @@ void Decider::stopping() {
   }
   // We cancel only what has not begun: this was somebody else, and it is final.
   if (seen() && shown().state == AllocationState::cancelled && claimed()) {
-    transition(JobEventType::cancelled,
-               "allocation " + id_text() + " was cancelled outside: " + shown_text());
+    transition(JobEventType::cancelled, cancelled_outside());
     return;
   }
   if (shown_over()) {

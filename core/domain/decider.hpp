@@ -43,6 +43,7 @@ private:
   bool absence_confirmed() const;
   std::string id_text() const;
   std::string shown_text() const;
+  std::string cancelled_outside() const;
   std::string attempt_text() const { return "attempt " + facts_.attempt->id.str(); }
 
   // what a person asked for (decide_wishes.cpp)

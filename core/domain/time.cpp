@@ -13,13 +13,14 @@ constexpr std::int64_t kLongest = std::int64_t{100} * 366 * 24 * 3600 * 1000; //
 
 struct Unit {
   std::string_view name;
+  std::string_view also; ///< read, never written
   std::int64_t milliseconds;
 };
-constexpr std::array kUnits{Unit{"d", 86'400'000},
-                            Unit{"h", 3'600'000},
-                            Unit{"m", 60'000},
-                            Unit{"s", 1'000},
-                            Unit{"ms", 1}};
+constexpr std::array kUnits{Unit{"d", "d", 86'400'000},
+                            Unit{"h", "h", 3'600'000},
+                            Unit{"m", "min", 60'000},
+                            Unit{"s", "sec", 1'000},
+                            Unit{"ms", "ms", 1}};
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -70,7 +71,8 @@ std::optional<std::int64_t> parse_with_units(std::string_view text) {
       ++letters;
     }
     const std::string_view name = text.substr(0, letters);
-    while (next_unit < kUnits.size() && kUnits[next_unit].name != name) {
+    while (next_unit < kUnits.size() && kUnits[next_unit].name != name &&
+           kUnits[next_unit].also != name) {
       ++next_unit;
     }
     if (!number || next_unit == kUnits.size() ||
@@ -231,7 +233,7 @@ Result<Duration> parse_duration(std::string_view text) {
     return bad_duration(text, "it is empty");
   }
   for (const char c : text) {
-    if (!is_digit(c) && c != ':' && c != '-' && c != 'd' && c != 'h' && c != 'm' && c != 's') {
+    if (!is_digit(c) && c != ':' && c != '-' && (c < 'a' || c > 'z')) {
       return bad_duration(text, "it holds something other than digits, d, h, m, s, ms, ':' or '-'");
     }
   }

@@ -88,7 +88,7 @@ TEST_CASE("the columns of a list of checkpoints are explained on the spot") {
     const auto help = parse({verb, "--help"});
     REQUIRE(help);
     for (const std::string word :
-         {"BY ", "FROM", "FROZEN", "STORED", "BLOCKED", "proof", "before_walltime", "abandoned"}) {
+         {"BY ", "FROM", "FROZEN", "STORED", "BLOCKED", "proof", "before walltime", "abandoned"}) {
       CHECK_MESSAGE(help->text.find(word) != std::string::npos, word);
     }
   }

@@ -1,4 +1,5 @@
 #include "client/format.hpp"
+#include "client/output.hpp"
 #include "core/base/strings.hpp"
 
 #include <doctest/doctest.h>
@@ -19,6 +20,8 @@ TEST_CASE("durations for people") {
   const TimePoint now(seconds{1'000'000});
   CHECK(ago(now - minutes{5}, now) == "5m ago");
   CHECK(ago(now + minutes{5}, now) == "in 5m");
+  CHECK(ago(now - milliseconds{400}, now) == "now");
+  CHECK(ago(now + milliseconds{400}, now) == "now");
 }
 
 TEST_CASE("a table fits its width while a column can give way") {
@@ -101,12 +104,36 @@ TEST_CASE("a reason says a thing once") {
   job.state = JobState::cancelled;
   job.reason = "cancelled by the user in attempt 3";
   CHECK(outcome_with_reason(job) == "cancelled by the user in attempt 3");
-  job.reason = "allocation 5 was cancelled outside";
-  CHECK(outcome_with_reason(job) == "cancelled: allocation 5 was cancelled outside");
+  job.reason = "the partition is gone";
+  CHECK(outcome_with_reason(job) == "cancelled: the partition is gone");
   job.state = JobState::failed;
   job.exit_code = 2;
   job.reason = "exit status 2";
   CHECK(outcome_with_reason(job) == "failed (exit status 2)");
   CHECK(trigger_text(Trigger::proof) == "proof: an early one, to see that it can be done");
   CHECK(trigger_text(Trigger::interval) == "interval");
+}
+
+TEST_CASE("what was done to a job, and what had become of it before") {
+  const auto said = [](JobState state, const std::string& reason) {
+    std::FILE* file = std::tmpfile();
+    const auto out = make_human_output(file, 40, false, 24);
+    out->name_cluster("local");
+    api::JobView job;
+    job.id = JobId{4};
+    job.state = state;
+    job.reason = reason;
+    out->acted({job}, "stopped", JobState::parked);
+    std::rewind(file);
+    std::string text(200, ' ');
+    text.resize(std::fread(text.data(), 1, text.size(), file));
+    std::fclose(file);
+    return text;
+  };
+  CHECK(said(JobState::parked, "stopped by the user") ==
+        "j-4 stopped: parked (stopped by the\nuser)\n");
+  CHECK(said(JobState::completed, "") == "j-4 had ended before: completed\n");
+  for (const std::string& line : split_lines(said(JobState::parked, "type `ckpt restart j-4`"))) {
+    CHECK_MESSAGE(display_width(line) <= 40, line); // with the cluster's name in it
+  }
 }

@@ -110,8 +110,8 @@ TEST_CASE("events are sentences") {
   CHECK(event_text(of_job) == "parked: stopped by the user");
   of_job = {.kind = JobEventKind::cancelled, .reason = "cancelled by the user in attempt 3"};
   CHECK(event_text(of_job) == "cancelled by the user in attempt 3"); // once
-  of_job.reason = "allocation 5 was cancelled outside";
-  CHECK(event_text(of_job) == "cancelled: allocation 5 was cancelled outside");
+  of_job.reason = "the partition is gone";
+  CHECK(event_text(of_job) == "cancelled: the partition is gone");
 }
 
 TEST_CASE("no event is without its sentence") {

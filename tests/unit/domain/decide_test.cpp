@@ -364,3 +364,17 @@ TEST_CASE("a cancelled attempt: its own sentence, or one made for it, and nothin
   CHECK(reason("the partition is gone") == "cancelled in attempt 1: the partition is gone");
   CHECK(reason("") == "cancelled in attempt 1");
 }
+
+TEST_CASE("cancelled outside: by whom, where Slurm tells, and nothing twice") {
+  const auto reason = [](const std::string& raw) {
+    JobFacts facts = running();
+    set_state(facts, AllocationState::cancelled);
+    facts.allocation.allocation->raw_state = raw;
+    return decide(facts, kNow, kLimits).front().reason;
+  };
+  const std::string outside =
+      "cancelled outside: allocation " + running().allocation.allocation->id.value;
+  CHECK(reason("CANCELLED") == outside);
+  CHECK(reason("CANCELLED by maria") == outside + " by maria");
+  CHECK(reason("REVOKED") == outside + ": REVOKED");
+}

@@ -13,6 +13,8 @@ TEST_CASE("durations are read as people write them") {
       {"24h", hours{24}},
       {"2d", hours{48}},
       {"1h30m", minutes{90}},
+      {"10min", minutes{10}},
+      {"2h10min30sec", hours{2} + minutes{10} + seconds{30}},
       {"1d2h3m4s5ms", hours{26} + minutes{3} + seconds{4} + milliseconds{5}},
       {"250ms", milliseconds{250}},
       {"0s", Duration{0}},
