@@ -118,14 +118,22 @@ Error with_tasks(Session& session,
     return error;
   }
   const api::JobView& first = tasks.front();
+  const auto trouble = std::find_if(tasks.begin(), tasks.end(), [](const api::JobView& task) {
+    return task.state == JobState::failed || task.state == JobState::parked;
+  });
+  const api::JobView& example = trouble != tasks.end() ? *trouble : first;
   const std::string tag = "--tag array=" + first.array->id.str();
   error.message = "'" + selector + "' is a job array, and each of its tasks a job";
   error.advice = std::to_string(tasks.size()) + " tasks, " + first.id.str() +
                  (tasks.size() > 1 ? " … " + tasks.back().id.str() : "") + ": " +
                  states_text(tasks) + ". " +
                  (verb.empty() ? "" : "`ckpt " + verb + " " + tag + "` means all of them, ") +
-                 "`ckpt ls --all " + tag + "` lists them; one of them is " + first.id.str() +
-                 ", or " + first.name;
+                 "`ckpt ls --all " + tag + "` lists them; one of them is " +
+                 example.id.str() + ", or " + example.name +
+                 (trouble != tasks.end()
+                      ? ", which is " + std::string(word(example.state)) + ": `ckpt why " +
+                            example.id.str() + "`"
+                      : "");
   return error;
 }
 

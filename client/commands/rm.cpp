@@ -8,8 +8,9 @@ void add_rm(Cli& cli) {
   Verb verb = cli.verb("rm", "Remove jobs that are over, with their checkpoints");
   add_selection(verb, *selection, true);
   verb.footer(
-      "The output that they wrote into your folders stays. A job that is not over is ended by "
-      "`ckpt cancel`.");
+      "The output that they wrote into your folders stays, and their numbers are not given to "
+      "others (an empty folder in the store keeps each). A job that is not over is ended by `ckpt "
+      "cancel`.");
   verb.runs([selection](Session& session) {
     return for_each_job<api::JobView>(
         session,

@@ -138,6 +138,12 @@ TEST_CASE("the name of an array leads to its tasks") {
     CHECK(outcome.status == 3);
     CHECK(outcome.err == expected);
   }
+  jobs[1].state = JobState::failed; // the one that people ask for
+  const std::string err = fixture.ckpt({"why", "sweep"}).err;
+  CHECK_MESSAGE(err.find("one of them is j-4, or sweep_2,\n  which is failed: `ckpt why j-4`") !=
+                    std::string::npos,
+                err);
+  jobs[1].state = JobState::running;
   CHECK(fixture.ckpt({"show", "24"}).err.find("4 tasks, j-3 … j-6") != std::string::npos);
   CHECK(fixture.ckpt({"show", "swee"}).err.find("there is no job swee") != std::string::npos);
   CHECK(fixture.json_of({"show", "sweep"}, 3)["code"] == "no_such_job");
