@@ -214,7 +214,10 @@ void Supervisor::finish_end() {
       "the attempt has ended");
   const bool written = write_end();
   kill_point("end.written");
-  session_.reset();
+  {
+    const std::lock_guard lock(session_mutex_); // the lease's threads may be at its processes
+    session_.reset();
+  }
   lease_.reset();
   kill_point("end.left");
   if (written && (ending_->program || ending_->reason == EndReason::cancelled)) {

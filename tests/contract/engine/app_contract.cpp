@@ -16,9 +16,10 @@ engine::CheckpointRequest app_request() {
   return request;
 }
 
-// A program in shell: a checkpoint a signal, each in a file of its own, slowly written.
+// A program in shell: a checkpoint a signal, each in a file of its own, slowly written; and nothing
+// printed for a moment then, or a slow machine asks it once more.
 constexpr const char* kSlowSaver =
-    "n=0; trap 'n=$((n+1)); { echo begin; sleep 0.7; echo end; } >ckpt.$n' USR1; "
+    "n=0; trap 'n=$((n+1)); { echo begin; sleep 0.7; echo end; } >ckpt.$n; sleep 0.4' USR1; "
     "while :; do echo tick; sleep 0.02; done";
 
 void with_app(const std::function<void(EngineUnderTest&)>& body) {
@@ -38,7 +39,7 @@ TEST_CASE("app: a file is not taken before it is whole") {
     request.while_frozen = [&] {
       const auto length = file_length(job.out());
       stands_still =
-          !wait_until([&] { return file_length(job.out()) != length; }, milliseconds{100});
+          !wait_until([&] { return file_length(job.out()) != length; }, milliseconds{600});
       return Status{};
     };
     const auto first = session->checkpoint(request);
