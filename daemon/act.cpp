@@ -89,7 +89,8 @@ void Reconciler::act(LiveJob& job, const Action& action) {
         job,
         [&s = ports_.scheduler, id = *action.allocation] { return s.release(id); },
         [this](LiveJob& j, const Status& asked) {
-          if (asked && j.model.job.hold == HoldWish::releasing) {
+          const bool settled = asked || asked.error().outcome == Outcome::permanent;
+          if (settled && j.model.job.hold == HoldWish::releasing) {
             j.model.job.hold = HoldWish::none; // a hold that is seen from now on is another one
             commit(j, {});
           }

@@ -69,7 +69,7 @@ std::string called(const Allocation& allocation) {
 
 } // namespace
 
-/// A dependency is for the first start: what has run waits for nobody again. (Slurm takes an id
+/// A dependency, --begin and --hold are for the first start: what has run waits for nobody again. (Slurm takes an id
 /// that it has forgotten for fulfilled, but waits for ever for one that failed meanwhile.)
 Result<std::vector<std::string>> Reconciler::args_of(const LiveJob& job) const {
   const JobRow& row = job.model.job;
@@ -79,8 +79,9 @@ Result<std::vector<std::string>> Reconciler::args_of(const LiveJob& job) const {
         return attempt.n.value > row.attempt_floor;
       });
   auto args =
-      attempts.empty() ? job.spec.sbatch_args : scheduler::without_dependency(job.spec.sbatch_args);
-  const auto newer = ran_since ? scheduler::without_dependency(row.overrides.sbatch_args)
+      attempts.empty() ? job.spec.sbatch_args
+                       : scheduler::args_of_later_start(job.spec.sbatch_args);
+  const auto newer = ran_since ? scheduler::args_of_later_start(row.overrides.sbatch_args)
                                : row.overrides.sbatch_args;
   args.insert(args.end(), newer.begin(), newer.end());
   return scheduler::change_dependency_option(

@@ -135,7 +135,7 @@ Result<JobSpec> spec_of_fork(const JobSpec& origin,
   std::vector<std::string>& args = fork.sbatch_args;
   args.insert(args.end(), newest.sbatch_args.begin(), newest.sbatch_args.end());
   // What the origin has waited for was for its own start.
-  args = scheduler::without_dependency(args);
+  args = scheduler::args_of_later_start(args);
   args.insert(args.end(), wished_args.begin(), wished_args.end());
   for (const auto& limit : {newest.time_limit, request.time_limit}) {
     fork.time_limit = limit ? limit : fork.time_limit;

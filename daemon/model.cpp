@@ -95,6 +95,11 @@ void release(JobModel& model, const store::JobEvent& event) {
   if (event.by == "scheduler") { // a hold from outside that parked it is gone
     move(model, JobEventType::restart_asked);
     model.job.reason = event.reason;
+    const AttemptRow* newest = model.newest_attempt();
+    if (newest != nullptr && newest->live() && newest->started_at) { // it has begun meanwhile
+      move(model, JobEventType::attempt_started);
+      model.job.reason.clear();
+    }
   } // a person's hold is no reason of the row: see job_view
 }
 

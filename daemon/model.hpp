@@ -96,7 +96,7 @@ struct RestartOverrides {
   bool operator==(const RestartOverrides&) const = default;
 };
 
-/// A person's hold. `releasing`: taken back, and an allocation that waits is still to be told.
+/// A person's hold. `releasing`: taken back, and the allocation is still to be told.
 enum class HoldWish { none, held, releasing };
 
 struct JobRow {

@@ -317,13 +317,6 @@ JobFacts Reconciler::facts_of(LiveJob& job) {
   facts.job = model.job.id;
   facts.state = model.job.state;
   facts.policy = model.job.policy;
-  const auto seen = model.open_submission() == nullptr || !model.open_submission()->scheduler_job_id
-                        ? sightings_.by_id.end()
-                        : sightings_.by_id.find(*model.open_submission()->scheduler_job_id);
-  if (model.job.hold == HoldWish::releasing && seen != sightings_.by_id.end() &&
-      seen->second.state == AllocationState::running) {
-    job.model.job.hold = HoldWish::none; // nothing of ours holds it: a later hold is another's
-  }
   facts.wishes = {model.job.wish_stop,
                   model.job.wish_cancel,
                   model.job.hold == HoldWish::held,

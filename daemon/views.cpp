@@ -145,6 +145,12 @@ std::string reason_of(const JobModel& model, const ViewContext& context) {
   if (job.state == JobState::queued && job.hold == HoldWish::held) {
     return "held by the user" + (job.reason.empty() ? "" : "; " + job.reason);
   }
+  if (job.state == JobState::queued && job.hold == HoldWish::releasing) {
+    return "being released";
+  }
+  if (job.state == JobState::running && job.hold == HoldWish::held && job.reason.empty()) {
+    return "held: no further attempt begins until `ckpt release " + job.id.str() + "`";
+  }
   if (ended_from_outside(model, context)) {
     return "its allocation was ended from outside; " + asking_why(model, context);
   }

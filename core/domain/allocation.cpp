@@ -87,6 +87,11 @@ bool is_hold(std::string_view reason) {
 
 } // namespace
 
+bool is_held(const Allocation& allocation) {
+  return allocation.state == AllocationState::held ||
+         (allocation.state == AllocationState::running && is_hold(allocation.reason));
+}
+
 bool is_launch_failure(std::string_view reason) {
   return reason.find("launch failed") != std::string_view::npos ||
          reason.find("launch_failed") != std::string_view::npos;

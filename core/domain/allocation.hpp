@@ -77,6 +77,9 @@ struct Allocation {
 /// Over: no process of it runs any more, and none will under this restart count.
 bool is_over(AllocationState state);
 
+/// It waits because it is held, or runs and would wait after a requeue.
+bool is_held(const Allocation& allocation);
+
 /// The reason of a hold that Slurm itself has put on a job whose launch failed.
 bool is_launch_failure(std::string_view reason);
 

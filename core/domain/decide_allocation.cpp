@@ -32,6 +32,12 @@ void Decider::alive() {
     return;
   }
   if (shown().state == AllocationState::held && current_attempt()) {
+    if (claimed() && !attempt_settled()) {
+      return wait("the scheduler's answer is older than " + attempt_text());
+    }
+    if (!due(facts_.done.held_at)) { // and older than our release
+      return wait("being released");
+    }
     transition(JobEventType::parked, "held outside: " + shown_text()).token =
         facts_.submission->token;
     return;
@@ -59,23 +65,30 @@ void Decider::alive() {
 }
 
 bool Decider::hold_or_release() {
-  const bool held = shown().state == AllocationState::held;
+  const bool held = is_held(shown());
+  const bool runs = shown().state == AllocationState::running;
   if (facts_.wishes.hold && held) {
-    wait("held by the user");
-    return true;
+    if (!runs) {
+      wait("held by the user");
+    }
+    return !runs;
   }
-  const bool hold = facts_.wishes.hold && shown().state == AllocationState::pending;
-  const bool release = facts_.wishes.release && held;
+  const bool hold =
+      facts_.wishes.hold && (runs || shown().state == AllocationState::pending) && !held;
+  // Whatever is shown: the answer may be older than the hold, and a release too many does no harm.
+  const bool release =
+      facts_.wishes.release && (held || runs || shown().state == AllocationState::pending);
   if ((hold || release) && due(facts_.done.held_at)) {
     act(hold ? ActionKind::hold_allocation : ActionKind::release_allocation,
         hold ? "held by the user" : "released by the user")
         .allocation = facts_.submission->id;
     return true;
   }
-  if (hold || release) {
+  if ((hold || release) && !runs) {
     wait(hold ? "being held" : "being released");
+    return true;
   }
-  return hold || release;
+  return false;
 }
 
 void Decider::launch_failed() {

@@ -22,6 +22,11 @@ void Decider::parked() {
     return wait("parked; the scheduler has not been heard");
   }
   if (shown().state == AllocationState::held) {
+    if (facts_.wishes.release && due(facts_.done.held_at)) {
+      act(ActionKind::release_allocation, "released by the user").allocation =
+          facts_.submission->id;
+      return;
+    }
     return wait("held outside: " + shown_text());
   }
   if (shown().state == AllocationState::cancelled) {

@@ -133,9 +133,18 @@ change_dependency_option(const std::vector<std::string>& sbatch_args,
   return std::move(parted->others);
 }
 
-std::vector<std::string> without_dependency(const std::vector<std::string>& sbatch_args) {
-  auto parted = part(sbatch_args);
-  return parted ? std::move(parted->others) : sbatch_args;
+std::vector<std::string> args_of_later_start(const std::vector<std::string>& sbatch_args) {
+  const auto options = slurm::parse_options(sbatch_args);
+  if (!options) {
+    return sbatch_args;
+  }
+  std::vector<std::string> kept;
+  for (const slurm::SbatchOption& option : *options) {
+    if (option.name != "dependency" && option.name != "begin" && option.name != "hold") {
+      kept.insert(kept.end(), option.words.begin(), option.words.end());
+    }
+  }
+  return kept;
 }
 
 } // namespace ckpt::scheduler

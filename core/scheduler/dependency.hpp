@@ -31,7 +31,8 @@ std::vector<std::string> jobs_of_dependency(const std::string& dependency);
 Result<std::vector<std::string>>
 change_dependency_option(const std::vector<std::string>& sbatch_args,
                          const DependencyChange& change);
-/// Without any.
-std::vector<std::string> without_dependency(const std::vector<std::string>& sbatch_args);
+/// What a later start of a job is asked for: without what the first one had to wait for
+/// (--dependency, --begin, --hold).
+std::vector<std::string> args_of_later_start(const std::vector<std::string>& sbatch_args);
 
 } // namespace ckpt::scheduler

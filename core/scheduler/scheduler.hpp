@@ -91,6 +91,7 @@ public:
   /// Takes away the wait after a requeue (`scontrol update StartTime=now+2`: earlier is not safe,
   /// see slurm/commands.cpp). To be repeated while it is seen to wait for BeginTime.
   virtual Status start_now(const SchedulerJobId& id) = 0;
+  /// It is not started any more; what runs goes on, and waits after its next requeue.
   virtual Status hold(const SchedulerJobId& id) = 0;
   virtual Status release(const SchedulerJobId& id) = 0;
   /// SIGURG to the runner: look at your orders. Lost doorbells are harmless.
@@ -140,7 +141,8 @@ struct UserSignal {
 };
 std::optional<UserSignal> user_signal(const std::vector<std::string>& sbatch_args);
 
-/// For a runner that starts itself anew instead of asking for a requeue (scheduler local): from now
+/// For a runner that starts itself anew instead of asking for a requeue (scheduler local), unless
+/// it is held (error `held`): from now
 /// on the allocation is known under this restart count. Durable when it returns.
 Status local_requeued(const Path& state_dir, const SchedulerJobId& id, int restart_count);
 

@@ -235,9 +235,9 @@ public:
       job.held = true;
       if (job.allocation.state == AllocationState::pending) {
         job.allocation.state = AllocationState::held;
-        job.allocation.reason = "JobHeldUser";
         spell(job.allocation);
       }
+      job.allocation.reason = "JobHeldUser"; // of what runs, too
       return Status{};
     });
   }
@@ -249,6 +249,8 @@ public:
         job.allocation.state = AllocationState::pending;
         job.allocation.reason = "Priority";
         spell(job.allocation);
+      } else {
+        job.allocation.reason.clear();
       }
       return Status{};
     });

@@ -132,6 +132,7 @@ def test_what_comes_from_outside(place):
     cancelled = Job(place, LONG)
     stopping = Job(place, LONG)
     waiting = Job(place, 20, "--begin", "now+1hour")
+    shut = Job(place, 20, "--hold")
     site = requeued.site
     for job in (requeued, held, cancelled, stopping):
         job.runs()
@@ -152,6 +153,10 @@ def test_what_comes_from_outside(place):
     held.slurm("scontrol", "release", held.slurm_id())
     site.ckpt("cancel", waiting.id)
     assert waiting.show()["state"] == "cancelled"
+    # One that was submitted held begins with a release of ours, and nothing of that parks it.
+    site.ckpt("release", shut.id)
+    shut.completed()
+    assert "held outside" not in site.ckpt("events", shut.id).stdout, site.evidence(shut.id)
 
     # scancel is final, and nothing of it is left.
     assert site.wait_state(cancelled.id, ["cancelled", "completed", "failed", "parked"], 40)["state"] == "cancelled"
@@ -245,3 +250,21 @@ def test_the_runners_own_requeue_is_told_as_what_it_was(place):
     events = site.json("events", job.id)["items"]
     assert not [event for event in events if "requeue_failed" in event["type"]], events
     site.ckpt("cancel", job.id)
+
+
+def test_a_hold_of_what_runs(place):
+    """`ckpt hold` while it runs: not even a requeue at once begins another attempt, until `ckpt release`."""
+    job = Job(place, 100, status=7)
+    site = job.site
+    job.runs()
+    site.ckpt("hold", job.id)
+    assert "no further attempt" in site.ckpt("why", job.id).stdout
+    site.ckpt("requeue", job.id)
+    wait_until(lambda: job.slurm("squeue", "-h", "-j", job.slurm_id(), "-o", "%T %r").split() == ["PENDING", "JobHeldUser"], 60,
+               "it waits, held\n" + site.evidence(job.id))
+    wait_until(lambda: job.show()["reason"].startswith("held by the user"), 60, "and says so\n" + site.evidence(job.id))
+    assert job.show()["state"] == "queued" and len(job.show()["attempts"]) == 1, site.evidence(job.id)
+    site.ckpt("release", job.id)
+    ended = job.completed(status=7)
+    assert [a["end_reason"] for a in ended["attempts"]] == ["requeued", "failed"], site.evidence(job.id)
+    assert "held outside" not in site.ckpt("events", job.id).stdout, site.evidence(job.id)

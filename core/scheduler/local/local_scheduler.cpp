@@ -94,6 +94,7 @@ Allocation describe(const Record& record) {
     }
   } else {
     allocation.state = record.cancelled_at ? AllocationState::completing : AllocationState::running;
+    allocation.reason = record.held ? "JobHeldUser" : "";
     if (record.submission.time_limit) {
       allocation.ends_at = *allocation.started_at + *record.submission.time_limit;
     }
@@ -338,13 +339,11 @@ Status LocalScheduler::start_now(const SchedulerJobId& id) {
 }
 
 Status LocalScheduler::release(const SchedulerJobId& id) {
-  return start_now(id);
+  return records_.read(id).and_then([&](const Record&) { return records_.write_held(id, false); });
 }
 
 Status LocalScheduler::hold(const SchedulerJobId& id) {
-  return fail(ErrorClass::conflict,
-              "not_supported",
-              id.value + " cannot be held: nothing waits for this machine");
+  return records_.read(id).and_then([&](const Record&) { return records_.write_held(id, true); });
 }
 
 Status LocalScheduler::exclude_node(const SchedulerJobId& id, const std::string& node) {
@@ -374,6 +373,9 @@ Status local_requeued(const Path& state_dir, const SchedulerJobId& id, int resta
   const auto record = records.read(id);
   if (!record) {
     return tl::unexpected<Error>(record.error());
+  }
+  if (record->held) {
+    return fail(ErrorClass::conflict, "held", "it is held: it goes on when it is released");
   }
   return records.write(id, local::RestartRecord{restart_count, system_clock().now()});
 }

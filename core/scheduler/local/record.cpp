@@ -216,6 +216,7 @@ Result<Record> Records::read(const SchedulerJobId& id) const {
   });
   also("cancelled.json",
        [&](const Json& json) { record.cancelled_at = to_time(json.at("cancelled_at_ms")); });
+  also("held.json", [&](const Json& /*empty*/) { record.held = true; });
   also("end.json", [&](const Json& json) { record.end = read_end(json); });
   if (!status) {
     return tl::unexpected<Error>(status.error());
@@ -257,6 +258,11 @@ Status Records::write_cancelled(const SchedulerJobId& id, TimePoint now) {
   const Json json{{"cancelled_at_ms", to_number(now)}};
   auto made = create_file_exclusively(folder(id) / "cancelled.json", json.dump());
   return !made && made.error().code == "file_exists" ? Status{} : made;
+}
+
+Status Records::write_held(const SchedulerJobId& id, bool held) {
+  const Path file = folder(id) / "held.json";
+  return held ? write_file_atomically(file, "{}") : remove_file(file);
 }
 
 Status Records::remove(const SchedulerJobId& id) {

@@ -49,6 +49,7 @@ struct Record {
   std::optional<ProcessRecord> process;
   std::optional<RestartRecord> restart;
   std::optional<TimePoint> cancelled_at;
+  bool held = false; ///< it does not start itself anew
   std::optional<EndRecord> end;
 
   int restart_count() const;    ///< the newest one
@@ -73,6 +74,7 @@ public:
   Status write(const SchedulerJobId& id, const RestartRecord& restart);
   Status write(const SchedulerJobId& id, const EndRecord& end);
   Status write_cancelled(const SchedulerJobId& id, TimePoint now);
+  Status write_held(const SchedulerJobId& id, bool held);
   Status remove(const SchedulerJobId& id);
 
 private:

@@ -261,8 +261,10 @@ Words requeue_command(const SchedulerJobId& id) {
 Words start_now_command(const SchedulerJobId& id) {
   return {"scontrol", "update", "jobid=" + id.value, kSoon};
 }
+// Of what runs it makes the next start wait: the hold outlasts a requeue (seen with Slurm 22.05).
+// Not "hold": root's would be an administrator's.
 Words hold_command(const SchedulerJobId& id) {
-  return {"scontrol", "hold", id.value};
+  return {"scontrol", "uhold", id.value};
 }
 Words release_command(const SchedulerJobId& id) {
   return {"scontrol", "release", id.value};

@@ -197,7 +197,7 @@ def scontrol_act(words, job, job_id):
     elif over:
         die("scontrol", f"Job has already finished for job {job_id}\nslurm_suspend error: Job has already finished",
             plain=True)
-    elif words[0] == "hold":
+    elif words[0] == "uhold":
         job["Reason"] = "JobHeldUser"
     elif words[0] == "release":
         job["Reason"] = "Priority"

@@ -104,6 +104,9 @@ TEST_CASE("a hold while it runs lets it run, and no further attempt is started")
   REQUIRE(world.commands->hold(job, true, {}));
   world.pass(seconds{30});
   CHECK(world.state(job) == JobState::running);
+  CHECK(world.view(job).reason.starts_with("held: no further attempt begins"));
+  CHECK(world.scheduler.calls("hold") == 1);
+  CHECK(world.scheduler.jobs.at(world.newest_allocation()).held); // also of a requeue by itself
   runner.end(EndReason::walltime);
   world.scheduler.exit(world.newest_allocation(), 1);
   world.pass(minutes{5});
@@ -130,7 +133,41 @@ TEST_CASE("a hold that was taken back while the job ran leaves a later one from 
   REQUIRE(world.scheduler.hold(world.newest_allocation()));
   world.pass(minutes{2});
   CHECK(world.scheduler.jobs.at(world.newest_allocation()).held);
-  CHECK(world.scheduler.calls("release") == 0);
+  CHECK(world.scheduler.calls("release") == 1); // of our own
+}
+
+TEST_CASE("a release is for a hold of anybody's") {
+  World world;
+  world.scheduler.start_by_itself = false;
+  const JobId job = world.submit();
+  world.pass(seconds{5});
+  REQUIRE(world.scheduler.hold(world.newest_allocation())); // --hold, or scontrol
+  SUBCASE("that was seen") { world.pass(minutes{2}); }
+  SUBCASE("that was not seen yet") {}
+  REQUIRE(world.commands->hold(job, false, {}));
+  world.pass(seconds{20});
+  CHECK_FALSE(world.scheduler.jobs.at(world.newest_allocation()).held);
+  CHECK(world.state(job) == JobState::queued);
+}
+
+TEST_CASE("an answer from before a start parks nothing that runs") {
+  World world;
+  world.scheduler.start_by_itself = false;
+  const JobId job = world.submit();
+  world.pass(seconds{5});
+  const SchedulerJobId id = world.newest_allocation();
+  REQUIRE(world.scheduler.hold(id));
+  world.pass(minutes{2});
+  CHECK(world.state(job) == JobState::queued);
+  world.scheduler.freeze_view();
+  REQUIRE(world.scheduler.release(id));
+  world.scheduler.start(id, "n1");
+  ScriptedRunner runner = world.begin(job, id);
+  world.pass(minutes{2});
+  CHECK(world.state(job) == JobState::running);
+  world.scheduler.thaw_view();
+  world.pass(minutes{2});
+  CHECK(world.state(job) == JobState::running);
 }
 
 TEST_CASE("a requeue is an order to the runner, once for a key") {

@@ -227,7 +227,25 @@ const std::vector<Row> kRows{
        f.wishes.hold = true;
      },
      {ActionKind::nothing}},
-    {"what runs is not held", [](JobFacts& f) { f.wishes.hold = true; }, {ActionKind::nothing}},
+    {"what runs is held after its next requeue",
+     [](JobFacts& f) { f.wishes.hold = true; },
+     {ActionKind::hold_allocation}},
+    {"likewise, and that is seen",
+     [](JobFacts& f) {
+       f.wishes.hold = true;
+       f.allocation.allocation->reason = "JobHeldUser";
+     },
+     {ActionKind::nothing}},
+    {"an answer from before the attempt that runs: nobody holds it",
+     [](JobFacts& f) { set_state(f, AllocationState::held); },
+     {ActionKind::nothing}},
+    {"an answer from before our release",
+     [](JobFacts& f) {
+       f.attempt->ended = EndReason::requeued;
+       set_state(f, AllocationState::held, 1);
+       f.done.held_at = kNow - seconds{1};
+     },
+     {ActionKind::nothing}},
     {"a hold is taken back",
      [](JobFacts& f) {
        f.attempt->ended = EndReason::requeued;
@@ -235,9 +253,17 @@ const std::vector<Row> kRows{
        f.wishes.release = true;
      },
      {ActionKind::release_allocation}},
-    {"a hold is taken back, and nothing is held",
+    {"a hold is taken back while it runs, whatever is seen of it",
      [](JobFacts& f) { f.wishes.release = true; },
-     {ActionKind::nothing}},
+     {ActionKind::release_allocation}},
+    {"parked by a hold from outside, and the user releases it",
+     [](JobFacts& f) {
+       f.state = JobState::parked;
+       f.attempt->ended = EndReason::requeued;
+       set_state(f, AllocationState::held, 1);
+       f.wishes.release = true;
+     },
+     {ActionKind::release_allocation}},
     {"held before any attempt: the user's own --hold",
      [](JobFacts& f) {
        f.attempt.reset();
@@ -363,18 +389,4 @@ TEST_CASE("a cancelled attempt: its own sentence, or one made for it, and nothin
   CHECK(reason("cancelled by the user") == "cancelled by the user in attempt 1");
   CHECK(reason("the partition is gone") == "cancelled in attempt 1: the partition is gone");
   CHECK(reason("") == "cancelled in attempt 1");
-}
-
-TEST_CASE("cancelled outside: by whom, where Slurm tells, and nothing twice") {
-  const auto reason = [](const std::string& raw) {
-    JobFacts facts = running();
-    set_state(facts, AllocationState::cancelled);
-    facts.allocation.allocation->raw_state = raw;
-    return decide(facts, kNow, kLimits).front().reason;
-  };
-  const std::string outside =
-      "cancelled outside: allocation " + running().allocation.allocation->id.value;
-  CHECK(reason("CANCELLED") == outside);
-  CHECK(reason("CANCELLED by maria") == outside + " by maria");
-  CHECK(reason("REVOKED") == outside + ": REVOKED");
 }

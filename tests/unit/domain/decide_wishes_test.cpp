@@ -141,3 +141,17 @@ TEST_CASE("decide: whatever is seen, a wish to cancel never runs it again, nor t
     }
   }
 }
+
+TEST_CASE("cancelled outside: by whom, where Slurm tells, and nothing twice") {
+  const auto reason = [](const std::string& raw) {
+    JobFacts facts = running();
+    set_state(facts, AllocationState::cancelled);
+    facts.allocation.allocation->raw_state = raw;
+    return decide(facts, kNow, kLimits).front().reason;
+  };
+  const std::string outside =
+      "cancelled outside: allocation " + running().allocation.allocation->id.value;
+  CHECK(reason("CANCELLED") == outside);
+  CHECK(reason("CANCELLED by maria") == outside + " by maria");
+  CHECK(reason("REVOKED") == outside + ": REVOKED");
+}

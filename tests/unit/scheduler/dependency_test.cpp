@@ -64,7 +64,8 @@ TEST_CASE("among sbatch's options, however it is written; the last one counts") 
   CHECK(words({"-dafterok:9", "-c4"}) == "-c4");
   CHECK(words({"-c4"}) == "-c4");
   CHECK(words({"-c4", "nonsense"}) == "-c4 nonsense");
-  CHECK(join(without_dependency({"-c4", "-d", "singleton"}), " ") == "-c4");
+  CHECK(join(args_of_later_start({"-c4", "-d", "singleton", "-H", "--begin=now+1hour"}), " ") ==
+        "-c4");
 }
 
 TEST_CASE("what sbatch's options say of mail") {
