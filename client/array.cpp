@@ -1,5 +1,6 @@
 #include "client/array.hpp"
 
+#include "client/elsewhere.hpp"
 #include "client/follow.hpp"
 #include "core/domain/array.hpp"
 
@@ -115,6 +116,11 @@ Error with_tasks(Session& session,
   const std::vector<api::JobView> tasks =
       tasks_of(selector, all.value_or(std::vector<api::JobView>{}));
   if (tasks.empty()) {
+    const std::string elsewhere =
+        error.code == "no_such_job"
+            ? known_elsewhere(session, selector, verb.empty() ? "show" : verb)
+            : "";
+    error.advice = elsewhere.empty() ? error.advice : elsewhere;
     return error;
   }
   const api::JobView& first = tasks.front();
@@ -128,12 +134,11 @@ Error with_tasks(Session& session,
                  (tasks.size() > 1 ? " … " + tasks.back().id.str() : "") + ": " +
                  states_text(tasks) + ". " +
                  (verb.empty() ? "" : "`ckpt " + verb + " " + tag + "` means all of them, ") +
-                 "`ckpt ls --all " + tag + "` lists them; one of them is " +
-                 example.id.str() + ", or " + example.name +
-                 (trouble != tasks.end()
-                      ? ", which is " + std::string(word(example.state)) + ": `ckpt why " +
-                            example.id.str() + "`"
-                      : "");
+                 "`ckpt ls --all " + tag + "` lists them; one of them is " + example.id.str() +
+                 ", or " + example.name +
+                 (trouble != tasks.end() ? ", which is " + std::string(word(example.state)) +
+                                               ": `ckpt why " + example.id.str() + "`"
+                                         : "");
   return error;
 }
 

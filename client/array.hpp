@@ -28,8 +28,8 @@ std::string states_text(const std::vector<api::JobView>& jobs);
 std::string states_text(const std::map<std::string, std::int64_t>& counts);
 
 /// What an answer without a job becomes where `selector` is an array's name or number: its tasks,
-/// what lists them, and how `verb` is told of all of them (empty: it takes one job). Else
-/// unchanged.
+/// what lists them, and how `verb` is told of all of them (empty: it takes one job). Where another
+/// cluster has such a job, that. Else unchanged.
 Error with_tasks(Session& session,
                  const std::string& selector,
                  Error error,

@@ -70,12 +70,21 @@ std::string unknown_option(const Verb::Impl& verb) {
   return {};
 }
 
-/// Whether there is something that neither is an option nor belongs to one.
-bool has_words(const Verb::Impl& verb) {
-  const std::vector<std::string> words = verb.app->remaining();
-  return std::any_of(words.begin(), words.end(), [](const std::string& word) {
-    return !word.empty() && word.front() != '-';
-  });
+/// The first that neither is an option nor belongs to one; or empty.
+std::string first_word(const Verb::Impl& verb) {
+  for (const std::string& word : verb.app->remaining()) {
+    if (!word.empty() && word.front() != '-') {
+      return word;
+    }
+  }
+  return {};
+}
+
+/// Where nothing better is known: the help. But whoever names a job to `ls` wants to see it.
+std::string usual_advice(const Verb::Impl* verb, const std::string& name) {
+  const std::string word = verb != nullptr && name == "ckpt ls" ? first_word(*verb) : "";
+  return word.empty() ? "Type `" + name + " --help`."
+                      : "`ckpt show " + shell_quote(word) + "` shows one job.";
 }
 
 /// What to do about words that might be a program, or a batch script.
@@ -257,7 +266,7 @@ Result<Cli::Parsed> Cli::parse(std::vector<std::string> args) {
     if (const std::string meant = word.empty() ? "" : meant_option(*verb, word); !meant.empty()) {
       return usage("`" + name + "` has no option " + word, "Did you mean " + meant + "?");
     }
-    if (verb != nullptr && verb->program != nullptr && !has_dashes && has_words(*verb)) {
+    if (verb != nullptr && verb->program != nullptr && !has_dashes && !first_word(*verb).empty()) {
       return usage("`" + name +
                        "` cannot tell what is meant by: " + join(verb->app->remaining(), " "),
                    advice_on_words(*verb));
@@ -265,7 +274,7 @@ Result<Cli::Parsed> Cli::parse(std::vector<std::string> args) {
     if (!word.empty()) {
       return usage("`" + name + "` has no option " + word, "Type `" + name + " --help`.");
     }
-    return usage(said(name, error), "Type `" + name + " --help`.");
+    return usage(said(name, error), usual_advice(verb, name));
   }
   Verb::Impl* verb = parsed_verb(impl_->verbs);
   if (has_dashes && (verb == nullptr || verb->program == nullptr)) {

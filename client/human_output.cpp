@@ -17,8 +17,15 @@ namespace {
 
 using Column = Table::Column;
 
-bool failed(const api::JobView& job) {
-  return job.state == JobState::failed || job.state == JobState::cancelled;
+/// Behind the outcome of a job that was waited for: what to type now, unless its reason says so.
+std::string next_step(const api::JobView& job) {
+  const bool parked = job.state == JobState::parked;
+  if (parked && job.reason == "stopped by the user") {
+    return "; go on with `ckpt restart " + job.id.str() + "`";
+  }
+  const bool said = job.reason.find("`ckpt restart ") != std::string::npos;
+  const bool failed = job.state == JobState::failed || job.state == JobState::cancelled;
+  return failed || (parked && !said) ? "; `ckpt why " + job.id.str() + "` tells more" : "";
 }
 
 class HumanOutput : public Output {
@@ -126,7 +133,7 @@ public:
     for (const JobResult& result : results) {
       const api::JobView& job = result.job;
       print(wrapped(job.id.str() + " " + painted(outcome_with_reason(job), colour_of(job)) +
-                        (failed(job) ? "; `ckpt why " + job.id.str() + "` tells more" : ""),
+                        next_step(job),
                     width_,
                     0) +
             "\n");
@@ -198,8 +205,14 @@ public:
     for (const api::EngineView& engine : status.engines) {
       line("engine",
            std::string(word(engine.engine)) + " " +
-               (engine.usable ? engine.version : painted("not usable from the daemon's environment", kYellow)) +
+               (engine.usable ? engine.version
+                              : painted("not usable from the daemon's environment", kYellow)) +
                (engine.detail.empty() ? "" : ": " + engine.detail));
+    }
+    if (std::any_of(status.engines.begin(), status.engines.end(), [](const api::EngineView& one) {
+          return !one.usable;
+        })) {
+      line("", "jobs find the engine of the shell that submits them; `ckpt doctor` looks there");
     }
     line("store",
          status.store.path + " (" + status.store.filesystem + "), " +

@@ -15,8 +15,13 @@ std::string name_of(const api::JobView& job) {
   return or_dash(job.name.empty() ? program.substr(program.rfind('/') + 1) : job.name);
 }
 
+/// Where it is now: what only waits, or is over, is on no node.
 std::string node_of(const api::JobView& job) {
-  return job.current_attempt ? or_dash(job.current_attempt->node) : "-";
+  const auto& attempt = job.current_attempt;
+  const bool there = attempt && attempt->state != AttemptState::submitted &&
+                     attempt->state != AttemptState::pending &&
+                     attempt->state != AttemptState::ended;
+  return there ? or_dash(attempt->node) : "-";
 }
 
 std::string start_of(const api::AttemptView& attempt) {

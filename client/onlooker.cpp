@@ -2,8 +2,12 @@
 
 namespace ckpt::client {
 
+std::string writing_text(const api::GenerationView& generation) {
+  return "writing " + generation.job.str() + " " + generation.id.str();
+}
+
 Onlooker::Onlooker(Session& session, const ApiClient& daemon, std::string job)
-    : progress_(session, "writing " + job) {
+    : progress_(session) {
   if (progress_.is_shown()) {
     thread_ =
         std::thread([this, own = ApiClient(daemon.endpoint()), job = std::move(job)]() mutable {
@@ -33,7 +37,7 @@ void Onlooker::look(ApiClient& daemon, const std::string& job) {
       const auto now = one.state == GenerationState::writing ? daemon.generation(job, one.id)
                                                              : Result<api::GenerationView>(one);
       if (now && now->progress) {
-        progress_.show(*now->progress);
+        progress_.show(writing_text(*now), *now->progress);
       }
     }
     lock.lock();

@@ -9,6 +9,9 @@
 
 namespace ckpt::client {
 
+/// "writing j-2 g3", whatever the job was called on the command line. Pure.
+std::string writing_text(const api::GenerationView& generation);
+
 /// Shows on a terminal how far the checkpoint of a job is that is being written, while the caller
 /// waits for it. Asks by a thread and a connection of its own; does nothing where nobody looks.
 class Onlooker {

@@ -184,6 +184,16 @@ std::string policy_text(const Policy& policy) {
   return text;
 }
 
+std::string stopped_text(const std::map<std::string, std::int64_t>& jobs) {
+  for (const JobState state : {JobState::running, JobState::stopping}) {
+    const auto count = jobs.find(std::string(word(state)));
+    if (count != jobs.end() && count->second > 0) {
+      return "stopped; jobs go on without it";
+    }
+  }
+  return "stopped";
+}
+
 std::string findings_verdict(const std::vector<Finding>& findings) {
   const auto problems = std::count_if(findings.begin(), findings.end(), [](const Finding& one) {
     return one.level == Finding::Level::problem;

@@ -4,6 +4,8 @@
 #include "client/format.hpp"
 #include "client/output.hpp"
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +24,8 @@ std::string pruned_text(const std::vector<api::PrunedView>& pruned,
                         bool dry_run);
 std::string verified_text(const std::vector<api::GenerationView>& generations);
 std::string policy_text(const Policy& policy);
+/// What is said of a daemon that was stopped; `jobs`: how many there were in which state.
+std::string stopped_text(const std::map<std::string, std::int64_t>& jobs);
 std::string findings_verdict(const std::vector<Finding>& findings); ///< doctor's last line
 
 } // namespace ckpt::client

@@ -26,9 +26,9 @@ std::string progress_text(const api::ProgressView& progress, Duration took) {
   return text;
 }
 
-Progress::Progress(Session& session, std::string what)
+Progress::Progress(Session& session)
     : out_(!session.json() && ::isatty(STDERR_FILENO) != 0 ? stderr : nullptr),
-      what_(std::move(what)), began_(system_clock().monotonic()), grew_(began_) {}
+      began_(system_clock().monotonic()), grew_(began_) {}
 
 Progress::~Progress() {
   if (out_ != nullptr && shown_ > 0) {
@@ -37,7 +37,7 @@ Progress::~Progress() {
   }
 }
 
-void Progress::show(const api::ProgressView& progress) {
+void Progress::show(const std::string& what, const api::ProgressView& progress) {
   if (out_ == nullptr) {
     return;
   }
@@ -48,7 +48,7 @@ void Progress::show(const api::ProgressView& progress) {
   }
   constexpr seconds kStill{2};
   const bool written = progress.what == "writing" && done_ > 0 && now - grew_ > kStill;
-  std::string line = what_ + ": " +
+  std::string line = what + ": " +
                      (written ? human_bytes(done_) + " written, now synced and hashed"
                               : progress_text(progress, grew_ - began_));
   const std::size_t width = display_width(line);

@@ -14,16 +14,15 @@ std::string progress_text(const api::ProgressView& progress, Duration took);
 /// with --json. Gone when this goes.
 class Progress {
 public:
-  Progress(Session& session, std::string what);
+  explicit Progress(Session& session);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   bool is_shown() const { return out_ != nullptr; }
-  void show(const api::ProgressView& progress);
+  void show(const std::string& what, const api::ProgressView& progress);
 
 private:
   std::FILE* out_; ///< nullptr: not shown
-  std::string what_;
   MonoTime began_;
   MonoTime grew_; ///< when there was last more of it
   std::uint64_t done_ = 0;

@@ -28,7 +28,9 @@ std::string pending_in_words(const std::string& reason) {
   const std::pair<const char*, const char*> kWords[] = {
       {"Resources", "no node with enough room is free yet"},
       {"Priority", "others are before it in the queue"},
-      {"BeginTime", "it may not begin before a certain time"},
+      {"BeginTime",
+       "it may not begin yet, because of the --begin that it was given, or of Slurm's own wait of "
+       "at most two minutes after a requeue or a preemption; nothing has to be typed"},
       {"DependencyNeverSatisfied",
        "a job that it depends on has not ended as it should: restart that one, or cancel this"},
       {"Dependency", "a job that it depends on has not ended"},

@@ -32,12 +32,12 @@ void put(std::FILE* out, const std::string& text) {
 
 } // namespace
 
-std::string frame(const std::string& text, std::size_t rows) {
+std::string frame(const std::string& text, std::size_t rows, const std::string& more) {
   const std::vector<std::string> lines = split_lines(text);
   std::string shown = "\033[H";
   for (std::size_t i = 0; i < lines.size() && i < rows; ++i) {
     const bool cut = i + 1 == rows && lines.size() > rows;
-    shown += (i == 0 ? "" : "\r\n") + (cut ? std::string("…") : lines[i]) + "\033[K";
+    shown += (i == 0 ? "" : "\r\n") + (cut ? more : lines[i]) + "\033[K";
   }
   return shown + "\033[J";
 }
@@ -47,7 +47,7 @@ bool Screen::possible(std::FILE* out) {
   return isatty(fileno(out)) != 0 && term != nullptr && std::string_view(term) != "dumb";
 }
 
-Screen::Screen(std::FILE* out) : out_(out) {
+Screen::Screen(std::FILE* out, std::string cluster) : out_(out), cluster_(std::move(cluster)) {
   put(out_, kEnter);
 }
 
@@ -55,7 +55,9 @@ Screen::~Screen() {
   put(out_, kLeave);
 }
 
-Status Screen::show(const std::string& head, const std::function<Status(Output&)>& draw) {
+Status Screen::show(const std::string& head,
+                    const std::string& more,
+                    const std::function<Status(Output&)>& draw) {
   const winsize size = size_of(out_);
   char* text = nullptr;
   std::size_t length = 0;
@@ -66,12 +68,15 @@ Status Screen::show(const std::string& head, const std::function<Status(Output&)
   constexpr std::size_t kAround = 2; // the head, and the mark that something is cut off
   const std::size_t rows = std::max<std::size_t>(size.ws_row, kAround + 1) - kAround;
   const bool colour = std::getenv("NO_COLOR") == nullptr;
-  const Status drawn = draw(*make_human_output(memory, size.ws_col, colour, rows));
+  const auto output = make_human_output(memory, size.ws_col, colour, rows);
+  output->name_cluster(cluster_);
+  const Status drawn = draw(*output);
   (void)std::fclose(memory);
   if (drawn) {
     put(out_,
         frame(printable(shortened(head, size.ws_col)) + "\n" + std::string(text, length),
-              size.ws_row));
+              size.ws_row,
+              shortened(in_cluster(more, cluster_), size.ws_col)));
   }
   std::free(text); // NOLINT: open_memstream's
   return drawn;

@@ -73,7 +73,7 @@ Result<std::vector<std::string>> selected_jobs(Session& session, const Selection
                 "no_such_job",
                 selection.states.empty() && selection.meant == kOver ? "no job that is over matches"
                                                                      : "no job matches",
-                "Type `ckpt ls --all`.");
+                "`ckpt ls --all` lists all that there are.");
   }
   std::vector<std::string> ids;
   for (const api::JobView& job : *jobs) {

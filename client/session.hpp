@@ -32,6 +32,8 @@ public:
   /// From now on all is about this cluster, and the commands that messages name say so. Not to be
   /// changed once a daemon was asked for.
   void use_cluster(const std::string& name);
+  /// Which commands in messages have to name; empty: the usual one.
+  const std::string& named_cluster() const { return named_; }
   bool cluster_is_chosen() const { return chosen_; } ///< by use_cluster
   /// The cluster whose daemon serves that scheduler on this machine.
   Status use_scheduler(SchedulerKind kind);

@@ -260,7 +260,7 @@ std::string no_engine_text(const TrialReport& report) {
   return std::string(exit_status_of(report) == kNoneHere
                          ? "There is none here that could: `ckpt doctor` tells how to get one."
                          : "No engine has carried it.") +
-         " A program that saves itself can be run with --engine app (docs/engines.md).";
+         " A program that saves itself can be run with --engine app.";
 }
 
 } // namespace

@@ -21,7 +21,10 @@ Commands::Commands(Reconciler& reconciler, CommandsConfig config)
 
 Result<JobModel> Commands::model(JobId id) {
   if (removing_.contains(id)) {
-    return fail(ErrorClass::not_found, "no_such_job", id.str() + " is being removed", "`ckpt ls`");
+    return fail(ErrorClass::not_found,
+                "no_such_job",
+                id.str() + " is being removed",
+                "`ckpt ls --all` lists the others");
   }
   if (const LiveJob* live = reconciler_.find(id)) {
     return live->model;
@@ -31,7 +34,10 @@ Result<JobModel> Commands::model(JobId id) {
     return tl::unexpected(loaded.error());
   }
   if (!*loaded) {
-    return fail(ErrorClass::not_found, "no_such_job", "there is no job " + id.str(), "`ckpt ls`");
+    return fail(ErrorClass::not_found,
+                "no_such_job",
+                "there is no job " + id.str(),
+                "`ckpt ls --all` lists them");
   }
   return **std::move(loaded);
 }
@@ -168,7 +174,7 @@ Commands::checkpoint_result(const PendingCheckpoint& pending) {
       return fail(ErrorClass::conflict,
                   "attempt_ended",
                   "attempt " + attempt->n.str() + " ended before it was taken",
-                  "`ckpt show " + pending.job.str() + "`");
+                  "`ckpt show " + pending.job.str() + "` shows how it ended");
     }
     return std::nullopt;
   }
@@ -271,7 +277,7 @@ Status Commands::check_restart(const JobModel& found, const api::RestartRequest&
       return fail(ErrorClass::not_found,
                   "no_such_generation",
                   found.job.id.str() + " has no generation " + request.generation->str(),
-                  "`ckpt gens " + found.job.id.str() + "`");
+                  "`ckpt gens " + found.job.id.str() + "` lists them");
     }
     if (row->second.state != GenerationState::sealed) {
       return fail(ErrorClass::conflict,

@@ -2,6 +2,12 @@
 
 #include "core/base/strings.hpp"
 #include "core/domain/end_words.hpp"
+#include "core/json/json.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
 
 namespace ckpt::daemon {
 namespace {
@@ -22,6 +28,56 @@ std::string how(const std::optional<int>& exit_code, const std::optional<int>& s
   return signal      ? " by signal " + std::to_string(*signal)
          : exit_code ? " with exit status " + std::to_string(*exit_code)
                      : "";
+}
+
+/// Exit status or signal, and the reason: once, where the reason is only that.
+std::string with_status(const std::string& text,
+                        const std::optional<int>& exit_code,
+                        const std::optional<int>& signal,
+                        const std::string& reason) {
+  if (signal && reason.starts_with("killed by signal " + std::to_string(*signal))) {
+    return with(text, reason); // it has the signal's name, too
+  }
+  const bool same = exit_code && reason == "exit status " + std::to_string(*exit_code);
+  return with(text + how(exit_code, signal), same ? "" : reason);
+}
+
+std::string value_text(const nlohmann::json& value, bool is_time) {
+  if (is_time && value.is_number()) {
+    constexpr double kMilliseconds = 1000;
+    return format_duration(Duration{std::llround(value.get<double>() * kMilliseconds)});
+  }
+  if (value.is_array()) {
+    std::string text;
+    for (const nlohmann::json& one : value) {
+      text += (text.empty() ? "" : " ") + value_text(one, is_time);
+    }
+    return text;
+  }
+  return value.is_null() ? "none" : value.is_string() ? value.get<std::string>() : dump_json(value);
+}
+
+/// "every 10m, keep 5", in the words of the options. The event has what was asked for as JSON.
+std::string policy_words(const std::string& patch) {
+  constexpr std::string_view kTime = "_seconds";
+  const auto json = parse_json(patch);
+  if (!json || !json->is_object()) {
+    return patch;
+  }
+  std::vector<std::string> words;
+  for (const auto& [key, value] : json->items()) {
+    if (key == "tags" && value.is_object()) {
+      for (const auto& [tag, text] : value.items()) {
+        words.push_back("tag " + tag + "=" + value_text(text, false));
+      }
+      continue;
+    }
+    const bool is_time = key.ends_with(kTime);
+    std::string option = key.substr(0, key.size() - (is_time ? kTime.size() : 0));
+    std::replace(option.begin(), option.end(), '_', '-');
+    words.push_back(option + " " + value_text(value, is_time));
+  }
+  return join(words, ", ");
 }
 
 std::string generation_of(const std::optional<GenerationId>& id) {
@@ -82,9 +138,9 @@ std::string starting_text(const std::string& attempt, const store::AttemptEvent&
 std::string ended_text(const std::string& attempt, const store::AttemptEvent& event) {
   const EndReason reason = event.end_reason.value_or(EndReason::unknown);
   const bool status = reason == EndReason::failed || reason == EndReason::completed;
-  const std::string text =
-      attempt + " " + end_words(reason) + (status ? how(event.exit_code, event.signal) : "");
-  return with(text, event.reason);
+  const std::string text = attempt + " " + end_words(reason);
+  return status ? with_status(text, event.exit_code, event.signal, event.reason)
+                : with(text, event.reason);
 }
 
 } // namespace
@@ -116,7 +172,7 @@ std::string event_text(const store::JobEvent& event) {
   case JobEventKind::completed:
     return with("completed", event.reason);
   case JobEventKind::failed:
-    return with("failed" + how(event.exit_code, event.signal), event.reason);
+    return with_status("failed", event.exit_code, event.signal, event.reason);
   case JobEventKind::held:
     return reason_or(event.reason, "held");
   case JobEventKind::released:
@@ -126,7 +182,7 @@ std::string event_text(const store::JobEvent& event) {
   case JobEventKind::unpinned:
     return generation + " is not pinned any more";
   case JobEventKind::policy_changed:
-    return with("its policy was changed", event.reason);
+    return with("its policy was changed", policy_words(event.reason));
   case JobEventKind::tagged:
     return with("its tags were changed", event.reason);
   case JobEventKind::attempt_lost:
@@ -204,7 +260,7 @@ std::string event_text(const AttemptRow& row, const store::AttemptEvent& event) 
   case AttemptEventKind::resumed:
     return with(attempt + " is resumed", event.reason);
   case AttemptEventKind::requeue_intent:
-    return with(attempt + " asks to be requeued", event.reason);
+    return attempt + " asks to be requeued"; // the reason is the submission's token
   case AttemptEventKind::requeue_done:
     return with(attempt + " was requeued", event.reason);
   case AttemptEventKind::requeue_failed:

@@ -37,14 +37,40 @@ std::string output_of(const std::string& asked, const std::string& origins) {
   return !asked.empty() ? asked : has_placeholder(origins) ? origins : "";
 }
 
-tl::unexpected<Error> no_generation(JobId id, const std::optional<GenerationRef>& from) {
-  std::string advice = "`ckpt checkpoint " + id.str() + "` takes one while it runs";
+/// How that job comes to a checkpoint, or why it has none any more.
+std::string way_to_a_checkpoint(const JobModel& model) {
+  const std::string id = model.job.id.str();
+  const bool had_one =
+      std::any_of(model.generations.begin(), model.generations.end(), [](const auto& one) {
+        return one.second.sealed_at.has_value();
+      });
+  switch (model.job.state) {
+  case JobState::completed:
+    return had_one ? "it has completed, and its checkpoints went with its success; with "
+                     "`--keep-after-success 1` the next one keeps its newest"
+                   : "it has completed, and never had one; submit it again";
+  case JobState::failed:
+  case JobState::cancelled:
+  case JobState::parked:
+    return "`ckpt restart " + id + "` runs it again, and `ckpt checkpoint " + id +
+           "` takes one then";
+  case JobState::queued:
+  case JobState::running:
+  case JobState::stopping:
+    break;
+  }
+  return "`ckpt checkpoint " + id + "` takes one while it runs";
+}
+
+tl::unexpected<Error> no_generation(const JobModel& model,
+                                    const std::optional<GenerationRef>& from) {
+  std::string advice = way_to_a_checkpoint(model);
   if (from) {
     advice += "; what it was forked from is " + from->job.str() + " " + from->generation.str();
   }
   return fail(ErrorClass::conflict,
               "no_generation",
-              id.str() + " has no sealed generation to start from",
+              model.job.id.str() + " has no sealed generation to start from",
               advice);
 }
 
@@ -60,27 +86,37 @@ struct Risk {
   std::string of_origin() const { return origin.str() + " (" + std::string(word(state)) + ")"; }
 };
 
-Status check_files(const Risk& risk, bool share_files) {
-  if (share_files) {
+/// What to do before both have the same files, and the line to type then.
+std::string advice_on_files(const Risk& risk, const std::string& sharing) {
+  const std::string origin = risk.origin.str();
+  return (is_final(risk.state)
+              ? ""
+              : "Only one of the two can go on with them: end " + origin + " with `ckpt cancel " +
+                    origin + "`, unless its result does not matter any more. ") +
+         "To keep the files as they are, copy them first. Then type " + sharing;
+}
+
+Status check_files(const Risk& risk, const api::ForkRequest& request) {
+  if (request.share_files) {
     return {};
   }
+  const std::string sharing =
+      "`ckpt fork " + risk.origin.str() +
+      (request.generation ? " --generation " + request.generation->str() : "") + " --share-files`";
   if (!risk.files.empty()) {
     return fail(ErrorClass::conflict,
                 "files_shared",
                 "a fork would cut back and go on writing files that belong to " + risk.of_origin() +
                     ", too: " + some_files(risk.files),
-                is_final(risk.state)
-                    ? "copy them if you want to keep them as they are, then say --share-files"
-                    : "both cannot write them: `ckpt cancel " + risk.origin.str() +
-                          "` first, unless its result does not matter any more; copy them if you "
-                          "want to keep them as they are, then say --share-files");
+                advice_on_files(risk, sharing));
   }
   if (!risk.known && risk.writes()) {
     return fail(ErrorClass::conflict,
                 "files_unknown",
                 "that generation does not tell which files the program of " + risk.of_origin() +
                     " writes, and a fork would write the same ones",
-                "take a new checkpoint and fork from that, or say --share-files");
+                "Take a new checkpoint and fork from that; or, if both may write them, type " +
+                    sharing);
   }
   return {};
 }
@@ -171,14 +207,14 @@ Result<ForkPlan> Commands::plan_fork(JobId id, const api::ForkRequest& request) 
   }
   if (!request.generation) {
     return shown->latest_generation ? Result<ForkPlan>(ForkPlan{shown->latest_generation->id, {}})
-                                    : no_generation(id, store::fork_of(folder(id)));
+                                    : no_generation(*found, store::fork_of(folder(id)));
   }
   const auto row = found->generations.find(*request.generation);
   if (row == found->generations.end()) {
     return fail(ErrorClass::not_found,
                 "no_such_generation",
                 id.str() + " has no generation " + request.generation->str(),
-                "`ckpt gens " + id.str() + "`");
+                "`ckpt gens " + id.str() + "` lists them");
   }
   if (row->second.state != GenerationState::sealed) {
     return fail(ErrorClass::conflict,
@@ -213,7 +249,7 @@ Commands::fork(JobId id, const api::ForkRequest& request, store::StagedOrigin& s
       origin->job.state,
       files_at_risk(staged.manifest, staged.origin.tmpdir, origin->job.policy.ckpt_files),
       knows_written_files(staged.manifest)};
-  if (const Status fine = check_files(risk, request.share_files); !fine) {
+  if (const Status fine = check_files(risk, request); !fine) {
     return tl::unexpected(fine.error());
   }
   for (Warning& warning : warnings_of(risk)) {

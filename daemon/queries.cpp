@@ -235,7 +235,7 @@ Result<api::GenerationView> Commands::generation(JobId id, GenerationId generati
     return fail(ErrorClass::not_found,
                 "no_such_generation",
                 id.str() + " has no generation " + generation.str(),
-                "`ckpt gens " + id.str() + "`");
+                "`ckpt gens " + id.str() + "` lists them");
   }
   return generation_view(*found, row->second);
 }

@@ -1,5 +1,6 @@
 #include "client/commands/commands.hpp"
 #include "client/daemon_control.hpp"
+#include "client/overview_text.hpp"
 #include "client/session.hpp"
 
 namespace ckpt::client {
@@ -33,10 +34,15 @@ int stop(Session& session) {
   if (!paths) {
     return session.fail(paths.error());
   }
+  constexpr seconds kPatience{2};
+  auto daemon = connect_to_daemon(*paths, kPatience); // one that is silent is stopped as well
+  const auto status =
+      daemon ? daemon->status() : Result<api::StatusView>(tl::unexpected(daemon.error()));
   if (auto stopped = stop_daemon(*paths); !stopped) {
     return session.fail(stopped.error());
   }
-  session.out().pairs({{"daemon", "stopped; jobs go on without it"}});
+  session.out().pairs(
+      {{"daemon", status ? stopped_text(status->jobs) : "stopped; jobs go on without it"}});
   return 0;
 }
 

@@ -42,6 +42,8 @@ void add_policy(Cli& cli) {
   Verb verb = cli.verb("policy", "Change the wishes for a job, also while it runs");
   verb.argument("JOB", options->job, "Id, name, Slurm job id, or last");
   add_policy_options(verb, options->policy);
+  verb.footer("Options of sbatch (--time, --mem …) are for an allocation: `ckpt stop JOB`, then\n"
+              "`ckpt restart JOB --time …` goes on with other ones.");
   verb.runs([options](Session& session) { return change(session, *options); });
 }
 

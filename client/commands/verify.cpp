@@ -39,7 +39,7 @@ Result<std::vector<GenerationId>> wanted(ApiClient& daemon, const Options& optio
 }
 
 Result<api::GenerationView> verify_one(Session& session, const std::string& job, GenerationId id) {
-  Progress progress(session, "reading " + id.str());
+  Progress progress(session);
   for (;;) {
     const auto daemon = session.daemon();
     if (!daemon) {
@@ -49,7 +49,7 @@ Result<api::GenerationView> verify_one(Session& session, const std::string& job,
     if (!generation || !generation->progress) {
       return generation;
     }
-    progress.show(*generation->progress);
+    progress.show("reading " + id.str(), *generation->progress);
   }
 }
 

@@ -6,6 +6,7 @@
 #include "client/selection.hpp"
 #include "client/session.hpp"
 #include "core/base/clock.hpp"
+#include "core/base/strings.hpp"
 
 namespace ckpt::client {
 namespace {
@@ -39,6 +40,12 @@ std::string head(const std::string& selector) {
          (selector.empty() ? "" : " " + selector) + "  (Ctrl-C ends this, not the jobs)";
 }
 
+/// The last line where the screen has no room for all.
+std::string rest(const std::string& selector) {
+  return std::string("… (`ckpt ") + (selector.empty() ? "ls" : "show " + shell_quote(selector)) +
+         "` has the rest)";
+}
+
 int watch(Session& session, const std::string& selector) {
   const std::atomic<int>& interrupts = count_interrupts();
   std::optional<Screen> screen;
@@ -53,10 +60,10 @@ int watch(Session& session, const std::string& selector) {
       return drawn ? 0 : session.fail(drawn.error());
     }
     if (!screen) {
-      screen.emplace(session.raw_out());
+      screen.emplace(session.raw_out(), session.named_cluster());
     }
-    Status drawn =
-        screen->show(head(selector), [&](Output& out) { return draw(**daemon, selector, out); });
+    Status drawn = screen->show(
+        head(selector), rest(selector), [&](Output& out) { return draw(**daemon, selector, out); });
     const MonoTime draw_again = system_clock().monotonic() + kDrawAgain;
     bool changed = false;
     while (drawn && !changed && interrupts == 0 && system_clock().monotonic() < draw_again) {

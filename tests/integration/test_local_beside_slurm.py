@@ -93,7 +93,8 @@ def test_submit_to_this_machine(place):
     assert "in-slurm" in site.ckpt("--cluster", "throwaway", "ls").stdout
     assert [one["name"] for one in site.json("ls", env={"CKPTD_CLUSTER": "local"})["items"]] == ["here"]
     # Not there, here is what to type.
-    assert site.ckpt("show", "here", check=False).returncode == 3
+    refused = site.ckpt("show", "here", check=False)
+    assert refused.returncode == 3 and "`ckpt --cluster local show here`" in said(refused), refused.stderr
     stopped = site.ckpt(*LOCAL, "stop", "here")
     assert f"`ckpt --cluster local restart {job}`" in stopped.stdout
     assert site.ckpt("wait", job, *LOCAL, check=False).returncode == 85

@@ -148,7 +148,8 @@ Status FakeUseCases::seen(const std::string& asked) {
   ++calls;
   const std::lock_guard lock(mutex);
   selector = asked;
-  if (asked == "j-7" || asked == "my job/1" || asked == "last") {
+  if (asked == "j-7" || asked == "my job/1" || asked == "last" ||
+      (!known_as.empty() && asked == known_as)) {
     return {};
   }
   return fail(ErrorClass::not_found, "no_such_job", "there is no job " + asked, "Type `ckpt ls`.");

@@ -75,6 +75,7 @@ public:
   // What it tells; to be set before anybody asks.
   api::StatusView told = sample_status();
   api::JobView the_job = sample_job();
+  std::string known_as; ///< by this name, too
   std::vector<api::GenerationView> kept{sample_generation()};
   std::vector<api::JobView> listed{sample_job()};
   bool heeds_states = false;        ///< lists only those that the filter asks for

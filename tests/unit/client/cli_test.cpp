@@ -164,6 +164,14 @@ TEST_CASE("words that other programs have lead to ours") {
   CHECK(refusal({"ls", "-z"}).advice == "Type `ckpt ls --help`.");
 }
 
+TEST_CASE("wishes for another verb lead to it") {
+  CHECK(refusal({"ls", "kids"}).advice == "`ckpt show kids` shows one job.");
+  CHECK(refusal({"ls", "--all", "two words"}).advice == "`ckpt show 'two words'` shows one job.");
+  CHECK(refusal({"version", "kids"}).advice == "Type `ckpt version --help`.");
+  CHECK(refusal({"policy", "first", "--time", "20"}).advice == "Type `ckpt policy --help`.");
+  CHECK(parse({"policy", "--help"})->text.find("`ckpt restart JOB --time …`") != std::string::npos);
+}
+
 TEST_CASE("ckpt help is --help") {
   CHECK(parse({"help"})->text == parse({"--help"})->text);
   CHECK(parse({"help", "show"})->text == parse({"show", "--help"})->text);

@@ -320,9 +320,10 @@ TEST_CASE("progress: bytes, rate, time left; nothing that is not known") {
 }
 
 TEST_CASE("a frame is cut to its rows, and leaves nothing of an older one") {
-  const std::string shown = frame("a\nb\nc\n", 2);
-  CHECK(shown == "\033[Ha\033[K\r\n…\033[K\033[J");
-  CHECK(frame("a\n", 5) == "\033[Ha\033[K\033[J");
+  const std::string shown = frame("a\nb\nc\n", 2, "… (`ckpt ls` has the rest)");
+  CHECK(shown == "\033[Ha\033[K\r\n… (`ckpt ls` has the rest)\033[K\033[J");
+  CHECK(frame("a\nb\n", 2, "…") == "\033[Ha\033[K\r\nb\033[K\033[J");
+  CHECK(frame("a\n", 5, "…") == "\033[Ha\033[K\033[J");
 }
 
 TEST_CASE("numbers for people") {

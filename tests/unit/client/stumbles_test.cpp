@@ -174,7 +174,8 @@ TEST_CASE("wait by a tag is about those that are over, too") {
   CHECK(fixture.ckpt({"wait", "--tag", "array=j-7"}).status == 3);
   CHECK(fixture.ckpt({"wait", "--tag", "array=j-7"}).out.starts_with("j-7 failed (exit status 3)"));
   CHECK(fixture.json_of({"wait", "--tag", "array=j-7"}, 3)["exit_status"] == 3);
-  CHECK(fixture.ckpt({"stop", "--tag", "array=j-7"}).err.starts_with("ckpt: no job matches"));
+  CHECK(fixture.ckpt({"stop", "--tag", "array=j-7"}).err ==
+        "ckpt: no job matches\n  `ckpt ls --all` lists all that there are.\n");
   fixture.use_cases.listed.clear();
   CHECK(fixture.ckpt({"wait", "--tag", "array=j-7"}).err.starts_with("ckpt: no job matches"));
 }

@@ -118,6 +118,7 @@ TEST_CASE("why an engine does not carry it, and how the trial ends then") {
   CHECK(has(text, "criu: cannot be used here: not installed"));
   CHECK(exit_status_of(report) == 7);
   CHECK(has(text, "There is none here that could: `ckpt doctor`"));
+  CHECK_FALSE(has(text, "docs/")); // which is not where the user is
 }
 
 TEST_CASE("a program that ends at once is told so, and is no success") {

@@ -97,7 +97,17 @@ TEST_CASE("files that both would write: refused, with the way out") {
   CHECK(refused.error().cls == ErrorClass::conflict);
   CHECK(refused.error().message.find("/home/a/table.csv") != std::string::npos);
   CHECK(refused.error().message.find("(running)") != std::string::npos);
-  CHECK(refused.error().advice.find("--share-files") != std::string::npos);
+  const std::string id = trunk.job.str();
+  CHECK(refused.error().advice ==
+        "Only one of the two can go on with them: end " + id + " with `ckpt cancel " + id +
+            "`, unless its result does not matter any more. To keep the files as they are, copy "
+            "them first. Then type `ckpt fork " +
+            id + " --share-files`");
+  api::ForkRequest of_one;
+  of_one.generation = trunk.generation;
+  CHECK(fork(world, trunk.job, of_one)
+            .error()
+            .advice.ends_with("--generation " + trunk.generation.str() + " --share-files`"));
   CHECK(world.commands->list({})->items.size() == 1);
 
   api::ForkRequest anyway;
@@ -139,10 +149,14 @@ TEST_CASE("a fork needs a generation that is sealed, and a name that is free") {
   World world;
   const JobId fresh = world.submit("fresh");
   CHECK(code_of(fork(world, fresh)) == "no_generation");
+  CHECK(fork(world, fresh).error().advice ==
+        "`ckpt checkpoint " + fresh.str() + "` takes one while it runs");
   Trunk trunk(world, kNone);
   api::ForkRequest request;
   request.generation = GenerationId{9};
   CHECK(code_of(fork(world, trunk.job, request)) == "no_such_generation");
+  CHECK(fork(world, trunk.job, request).error().advice ==
+        "`ckpt gens " + trunk.job.str() + "` lists them");
   request.generation.reset();
   request.name = "fresh";
   CHECK(code_of(fork(world, trunk.job, request)) == "name_taken");
@@ -154,6 +168,40 @@ TEST_CASE("a fork needs a generation that is sealed, and a name that is free") {
   CHECK(code_of(fork(world, trunk.job, request)) == "one_output");
   request.stderr_path.clear();
   CHECK(fork(world, trunk.job, request));
+}
+
+TEST_CASE("a job that is over and has no generation: what can be done about it") {
+  World world;
+  const auto advice_after = [&](const std::string& name, EndReason end, int exit_code) {
+    const JobId job = world.submit(name);
+    world.pass();
+    ScriptedRunner runner = world.begin(job, world.newest_allocation());
+    runner.end(end, exit_code);
+    world.scheduler.exit(world.newest_allocation(), exit_code);
+    world.pass(seconds{2});
+    const auto refused = fork(world, job);
+    REQUIRE(code_of(refused) == "no_generation");
+    return std::pair(job.str(), refused.error().advice);
+  };
+  const auto [done, of_done] = advice_after("done", EndReason::completed, 0);
+  CHECK(of_done == "it has completed, and never had one; submit it again");
+  const auto [failed, of_failed] = advice_after("failed", EndReason::failed, 1);
+  CHECK(of_failed == "`ckpt restart " + failed + "` runs it again, and `ckpt checkpoint " + failed +
+                         "` takes one then");
+}
+
+TEST_CASE("a completed job's checkpoints went with its success, and that is said") {
+  World world;
+  Trunk trunk(world, kNone);
+  trunk.runner->end(EndReason::completed, 0);
+  world.scheduler.exit(world.newest_allocation(), 0);
+  world.pass(seconds{2});
+  REQUIRE(world.state(trunk.job) == JobState::completed);
+  world.pass(minutes{10});
+  const auto refused = fork(world, trunk.job);
+  REQUIRE(code_of(refused) == "no_generation");
+  CHECK(refused.error().advice.find("`--keep-after-success 1`") != std::string::npos);
+  CHECK(refused.error().advice.find("ckpt checkpoint") == std::string::npos);
 }
 
 TEST_CASE("the same key makes one fork, also across a daemon's death") {

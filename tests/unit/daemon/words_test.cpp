@@ -102,6 +102,19 @@ TEST_CASE("events are sentences") {
   CHECK(event_text(row, event) == "attempt 3 was interrupted: the program was killed");
   event = {.kind = AttemptEventKind::ended, .end_reason = EndReason::failed, .exit_code = 3};
   CHECK(event_text(row, event) == "attempt 3 failed with exit status 3");
+  event.reason = "exit status 3"; // what the runner writes
+  CHECK(event_text(row, event) == "attempt 3 failed with exit status 3");
+  event.reason = "exit status 3, and it was told why";
+  CHECK(event_text(row, event) == "attempt 3 failed with exit status 3: " + event.reason);
+  event = {.kind = AttemptEventKind::ended,
+           .reason = "killed by signal 9 (KILL)",
+           .end_reason = EndReason::failed,
+           .signal = 9};
+  CHECK(event_text(row, event) == "attempt 3 failed: killed by signal 9 (KILL)");
+  event.reason.clear();
+  CHECK(event_text(row, event) == "attempt 3 failed by signal 9");
+  event = {.kind = AttemptEventKind::requeue_intent, .reason = "2ba197773b7a1a2e31393da976486a2a"};
+  CHECK(event_text(row, event) == "attempt 3 asks to be requeued");
   store::JobEvent of_job;
   of_job.kind = JobEventKind::submitted;
   of_job.scheduler_job_id = SchedulerJobId{"12"};
@@ -112,6 +125,18 @@ TEST_CASE("events are sentences") {
   CHECK(event_text(of_job) == "cancelled by the user in attempt 3"); // once
   of_job.reason = "the partition is gone";
   CHECK(event_text(of_job) == "cancelled: the partition is gone");
+}
+
+TEST_CASE("a changed policy is told in the words of the options") {
+  const auto told = [](const std::string& patch) {
+    return event_text(store::JobEvent{.kind = JobEventKind::policy_changed, .reason = patch});
+  };
+  CHECK(told(R"({"every_seconds":600.0,"keep":5})") == "its policy was changed: every 10m, keep 5");
+  CHECK(told(R"({"every_seconds":"off","total_time_seconds":null})") ==
+        "its policy was changed: every off, total-time none");
+  CHECK(told(R"({"at_walltime":"park","ckpt_files":["a","b*"],"tags":{"x":"y","z":"1"}})") ==
+        "its policy was changed: at-walltime park, ckpt-files a b*, tag x=y, tag z=1");
+  CHECK(told("by hand") == "its policy was changed: by hand");
 }
 
 TEST_CASE("no event is without its sentence") {
