@@ -82,10 +82,10 @@ Status Commands::hold(JobId id, bool held, const api::ActionRequest& request) {
   }
   // A release is for a hold of anybody's (`--hold`, scontrol), which may not have been seen yet.
   const HoldWish hold = (*job)->model.job.hold;
-  const bool nothing_to_do = held ? hold == HoldWish::held
-                                  : hold == HoldWish::releasing ||
-                                        (hold == HoldWish::none &&
-                                         (*job)->model.open_submission() == nullptr);
+  const bool nothing_to_do =
+      held ? hold == HoldWish::held
+           : hold == HoldWish::releasing ||
+                 (hold == HoldWish::none && (*job)->model.open_submission() == nullptr);
   if (nothing_to_do) {
     return {};
   }

@@ -210,7 +210,9 @@ TEST_CASE("a checkpoint between a child's death and its parent's look waits for 
         "while not os.path.exists('end'): time.sleep(0.01)\n";
     JobFixture job(engine, {"/usr/bin/python3", "-c", script});
     bool cares = false;
-    SUBCASE("its parent looks half a second later") { cares = true; }
+    SUBCASE("its parent looks half a second later") {
+      cares = true;
+    }
     SUBCASE("its parent does not care") {
       REQUIRE(write_file_atomically(job.folder() / "careless", ""));
     }

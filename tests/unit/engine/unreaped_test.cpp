@@ -1,6 +1,5 @@
-#include "core/engine/unreaped.hpp"
-
 #include "core/base/clock.hpp"
+#include "core/engine/unreaped.hpp"
 
 #include <doctest/doctest.h>
 #include <sys/eventfd.h>
