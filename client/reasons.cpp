@@ -34,7 +34,7 @@ std::string pending_in_words(const std::string& reason) {
       {"DependencyNeverSatisfied",
        "a job that it depends on has not ended as it should: restart that one, or cancel this"},
       {"Dependency", "a job that it depends on has not ended"},
-      {"JobHeldUser", "it is held; `scontrol release` or `ckpt release` lets it go"},
+      {"JobHeldUser", "it is held until `ckpt release` (or `scontrol release`)"},
       {"JobHeldAdmin", "an administrator holds it"},
       {"PartitionTimeLimit", "its time limit is longer than the partition allows"},
       {"ReqNodeNotAvail", "a node that it needs is reserved or down, see `ckpt nodes`"},

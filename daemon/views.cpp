@@ -149,7 +149,7 @@ std::string reason_of(const JobModel& model, const ViewContext& context) {
     return "being released";
   }
   if (job.state == JobState::running && job.hold == HoldWish::held && job.reason.empty()) {
-    return "held: no further attempt begins until `ckpt release " + job.id.str() + "`";
+    return "no further attempt begins until `ckpt release " + job.id.str() + "`";
   }
   if (ended_from_outside(model, context)) {
     return "its allocation was ended from outside; " + asking_why(model, context);

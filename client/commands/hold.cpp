@@ -3,11 +3,8 @@
 namespace ckpt::client {
 
 void add_hold(Cli& cli) {
-  add_acting_verb(cli,
-                  {"hold",
-                   "Start no further attempt; what runs goes on",
-                   "held until `ckpt release`",
-                   &ApiClient::hold});
+  add_acting_verb(
+      cli, {"hold", "Start no further attempt; what runs goes on", "held", &ApiClient::hold});
 }
 
 } // namespace ckpt::client

@@ -43,7 +43,7 @@ TEST_CASE("a hold while it runs lets it run, and no further attempt is started")
   REQUIRE(world.commands->hold(job, true, {}));
   world.pass(seconds{30});
   CHECK(world.state(job) == JobState::running);
-  CHECK(world.view(job).reason.starts_with("held: no further attempt begins"));
+  CHECK(world.view(job).reason.starts_with("no further attempt begins"));
   CHECK(world.scheduler.calls("hold") == 1);
   CHECK(world.scheduler.jobs.at(world.newest_allocation()).held); // also of a requeue by itself
   runner.end(EndReason::walltime);
