@@ -153,7 +153,7 @@ Status Commands::pin(JobId id, GenerationId generation, bool pinned) {
                 "generation_not_sealed",
                 generation.str() + " is " + std::string(word(shown->state)) +
                     ", and only a sealed one can be pinned",
-                "`ckpt gens " + id.str() + "`");
+                "`ckpt gens " + id.str() + "` shows which are sealed");
   }
   auto found = model(id);
   if (!found) {

@@ -18,13 +18,19 @@ def srun(tmp_path):
     env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SLURM_JOB_ID": "12", "SLURM_JOB_NAME": "name", "SLURM_CPUS_ON_NODE": "8",
            "SLURMD_NODENAME": "n1", "SLURM_JOB_NUM_NODES": "1", "CKPT_STEPS": str(tmp_path / "steps")}
 
+    started = []
+
     def run(*words, stdin="", more=None, popen=False):
         words = [str(link), *words]
         if popen:
-            return subprocess.Popen(words, cwd=tmp_path, env={**env, **(more or {})}, text=True, stdout=-1, stderr=-1, stdin=-3)
+            started.append(subprocess.Popen(words, cwd=tmp_path, env={**env, **(more or {})}, text=True, stdout=-1, stderr=-1, stdin=-3))
+            return started[-1]
         return subprocess.run(words, cwd=tmp_path, env={**env, **(more or {})}, text=True, capture_output=True, input=stdin, timeout=60)
     run.folder = tmp_path
-    return run
+    yield run
+    for process in started:
+        if process.poll() is None:
+            process.kill()
 
 
 def test_one_task_takes_the_place_of_srun(srun):
