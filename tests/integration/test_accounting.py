@@ -83,7 +83,7 @@ def test_what_ended_while_the_daemon_was_away_and_slurm_forgot(site):
     for job in (cancelled, waiting):
         ended = site.wait_state(job, ["cancelled", "completed", "failed", "parked"], 60)
         assert ended["state"] == "cancelled", site.evidence(job)
-        assert f"CANCELLED by you ({site.user})" in ended["reason"], site.evidence(job)
+        assert f"cancelled outside: allocation {numbers[job]} by you ({site.user})" in ended["reason"], site.evidence(job)
     assert site.job(cancelled)["attempts_count"] == 1
     assert site.job(waiting)["attempts_count"] == 0
     mine = site.run("squeue", "-h", "--me", "-o", "%j").stdout.split()
