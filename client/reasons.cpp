@@ -35,6 +35,9 @@ std::string pending_in_words(const std::string& reason) {
        "a job that it depends on has not ended as it should: restart that one, or cancel this"},
       {"Dependency", "a job that it depends on has not ended"},
       {"JobHeldUser", "it is held until `ckpt release` (or `scontrol release`)"},
+      {"JobHoldMaxRequeue",
+       "Slurm holds it after too many requeues, as after a node that failed again and again; "
+       "`ckpt release` lets it try once more"},
       {"JobHeldAdmin", "an administrator holds it"},
       {"PartitionTimeLimit", "its time limit is longer than the partition allows"},
       {"ReqNodeNotAvail", "a node that it needs is reserved or down, see `ckpt nodes`"},
@@ -238,7 +241,9 @@ std::string running(const JobDetails& details, TimePoint now) {
 }
 
 std::string parked(const JobDetails& details) {
-  return details.job.id.str() + " is parked" + quoted(details.job.reason) + "." +
+  const std::string& reason = details.job.reason;
+  return details.job.id.str() + " is parked" +
+         quoted(reason.starts_with("held outside") ? pending_in_words(reason) : reason) + "." +
          last_attempt(details) + how_to_go_on(details);
 }
 

@@ -96,10 +96,12 @@ void Reconciler::act(LiveJob& job, const Action& action) {
           }
         });
   case ActionKind::stop_order:
+    poll_soon();
     return give_stop_order(job);
   case ActionKind::drain_order:
     return give_drain_order(job, action);
   case ActionKind::ring:
+    poll_soon(); // whoever does not answer may be gone, and another attempt have begun
     return ring(job);
   case ActionKind::close_submission:
     return close_submission(job, action);

@@ -188,7 +188,7 @@ tl::unexpected<Error> over(const JobModel& model, const std::string& wish) {
   return fail(ErrorClass::conflict,
               "job_" + state,
               model.job.id.str() + " is " + state + " and cannot be " + wish,
-              model.job.state == JobState::completed ? "" : "`ckpt restart` starts it again");
+              model.job.state == JobState::completed ? "" : "`ckpt restart " + model.job.id.str() + "` starts it again");
 }
 
 } // namespace

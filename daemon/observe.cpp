@@ -194,6 +194,9 @@ void Reconciler::watch_lease(LiveJob& job, const JobFacts& facts) {
     job.lease_of = newest->n;
     job.lease = seen;
     job.lease_since = now();
+  } else if (in_sight && !sightings_.outage && newest->live() &&
+             now() - *job.lease_since >= config_.limits.lease / 2) {
+    poll_soon(); // its runner or its node is gone: the scheduler may have begun it again
   }
 }
 

@@ -3,6 +3,7 @@
 #include "client/follow.hpp"
 #include "client/onlooker.hpp"
 #include "client/selection.hpp"
+#include "core/domain/machines.hpp"
 
 namespace ckpt::client {
 namespace {
@@ -18,14 +19,15 @@ end_one(Session& session, const EndingVerb& what, const std::string& selector, b
   if (!daemon) {
     return tl::unexpected(daemon.error());
   }
+  const auto done = [&](const api::JobView& view) {
+    return is_final(view.state) || view.state == what.aim;
+  };
   auto job = ((**daemon).*what.ask)(selector, Duration{0});
-  if (!job || !wait || is_settled(job->state)) {
+  if (!job || !wait || done(*job)) {
     return job;
   }
   const Onlooker onlooker(session, **daemon, job->id.str()); // `stop` takes a checkpoint
-  return wait_for_job(session, job->id.str(), std::nullopt, [](const api::JobView& view) {
-    return is_settled(view.state);
-  });
+  return wait_for_job(session, job->id.str(), std::nullopt, done);
 }
 
 } // namespace

@@ -38,6 +38,9 @@ void Decider::alive() {
     if (!due(facts_.done.held_at)) { // and older than our release
       return wait("being released");
     }
+    if (!attempt_settled()) { // nobody else writes its last word
+      return after_lease("held outside: " + shown_text());
+    }
     transition(JobEventType::parked, "held outside: " + shown_text()).token =
         facts_.submission->token;
     return;

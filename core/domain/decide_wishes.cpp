@@ -81,7 +81,12 @@ void Decider::stopping() {
     return after_lease("allocation " + id_text() + " is over: " + shown_text());
   }
   if (current_attempt() && !attempt_settled()) {
-    return stop_by_order();
+    // What has been requeued behind its back reads no order any more.
+    const bool waits_again =
+        seen() && facts_.attempt->restart_count < shown().restart_count &&
+        (shown().state == AllocationState::pending || shown().state == AllocationState::held);
+    return waits_again ? after_lease("allocation " + id_text() + " waits: " + shown_text())
+                       : stop_by_order();
   }
   const bool may_have_runner = !seen() || shown().state == AllocationState::running ||
                                shown().state == AllocationState::completing;

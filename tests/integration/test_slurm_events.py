@@ -263,7 +263,8 @@ def test_a_hold_of_what_runs(place):
     wait_until(lambda: job.slurm("squeue", "-h", "-j", job.slurm_id(), "-o", "%T %r").split() == ["PENDING", "JobHeldUser"], 60,
                "it waits, held\n" + site.evidence(job.id))
     wait_until(lambda: job.show()["reason"].startswith("held by the user"), 60, "and says so\n" + site.evidence(job.id))
-    assert job.show()["state"] == "queued" and len(job.show()["attempts"]) == 1, site.evidence(job.id)
+    begun = [a for a in job.show()["attempts"] if a["started_at"]]
+    assert job.show()["state"] == "queued" and len(begun) == 1, site.evidence(job.id)
     site.ckpt("release", job.id)
     ended = job.completed(status=7)
     assert [a["end_reason"] for a in ended["attempts"]] == ["requeued", "failed"], site.evidence(job.id)

@@ -205,6 +205,15 @@ const std::vector<Row> kRows{
      },
      {ActionKind::transition},
      JobEventType::parked},
+    {"likewise, of one that went down without a word: its lease first",
+     [](JobFacts& f) { set_state(f, AllocationState::held, 1); },
+     {ActionKind::nothing}},
+    {"likewise, and that has run out",
+     [](JobFacts& f) {
+       set_state(f, AllocationState::held, 1);
+       f.attempt->lease_still_since = kNow - seconds{60};
+     },
+     {ActionKind::mark_lost}},
     {"a person wishes to hold what waits",
      [](JobFacts& f) {
        f.attempt.reset();
@@ -255,14 +264,6 @@ const std::vector<Row> kRows{
      {ActionKind::release_allocation}},
     {"a hold is taken back while it runs, whatever is seen of it",
      [](JobFacts& f) { f.wishes.release = true; },
-     {ActionKind::release_allocation}},
-    {"parked by a hold from outside, and the user releases it",
-     [](JobFacts& f) {
-       f.state = JobState::parked;
-       f.attempt->ended = EndReason::requeued;
-       set_state(f, AllocationState::held, 1);
-       f.wishes.release = true;
-     },
      {ActionKind::release_allocation}},
     {"held before any attempt: the user's own --hold",
      [](JobFacts& f) {

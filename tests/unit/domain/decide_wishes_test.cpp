@@ -98,6 +98,34 @@ const std::vector<Row> kWishes{
      },
      {ActionKind::transition},
      JobEventType::cancelled},
+    {"stop of one that was requeued without a word: nobody reads an order",
+     [](JobFacts& f) {
+       f.wishes.stop = true;
+       set_state(f, AllocationState::held, 1);
+     },
+     {ActionKind::nothing}},
+    {"likewise, and its lease has run out",
+     [](JobFacts& f) {
+       f.wishes.stop = true;
+       f.attempt->lease_still_since = kNow - seconds{60};
+       set_state(f, AllocationState::pending, 1);
+     },
+     {ActionKind::mark_lost}},
+    {"likewise, and it is lost",
+     [](JobFacts& f) {
+       f.wishes.stop = true;
+       f.attempt->marked_lost = true;
+       set_state(f, AllocationState::pending, 1);
+     },
+     {ActionKind::cancel_allocation}},
+    {"parked by a hold from outside, and the user releases it",
+     [](JobFacts& f) {
+       f.state = JobState::parked;
+       f.attempt->ended = EndReason::requeued;
+       set_state(f, AllocationState::held, 1);
+       f.wishes.release = true;
+     },
+     {ActionKind::release_allocation}},
     {"stopped before it began, and cancelled by us for that",
      [](JobFacts& f) {
        f.wishes.stop = true;
