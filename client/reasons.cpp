@@ -241,9 +241,11 @@ std::string running(const JobDetails& details, TimePoint now) {
 }
 
 std::string parked(const JobDetails& details) {
+  const std::string id = details.job.id.str();
   const std::string& reason = details.job.reason;
-  return details.job.id.str() + " is parked" +
-         quoted(reason.starts_with("held outside") ? pending_in_words(reason) : reason) + "." +
+  const bool held = reason.starts_with("held outside");
+  return id + " is parked" + quoted(held ? pending_in_words(reason) : reason) + "." +
+         (held ? " `ckpt release " + id + "` lets it go on where it waits." : "") +
          last_attempt(details) + how_to_go_on(details);
 }
 

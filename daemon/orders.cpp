@@ -61,7 +61,10 @@ void Reconciler::tell_policy(LiveJob& job) {
 void Reconciler::give_stop_order(LiveJob& job) {
   if (job.model.newest_attempt() != nullptr) {
     job.done.stop_order_given =
-        give_order(job, store::OrderKind::stop, Trigger::stop, job.model.job.reason);
+        give_order(job,
+                   store::OrderKind::stop,
+                   Trigger::stop,
+                   job.model.job.reason.empty() ? "stopped by the user" : job.model.job.reason);
   }
 }
 

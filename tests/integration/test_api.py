@@ -154,8 +154,14 @@ def test_hold_release_requeue(place):
                         90, f"the second attempt\n{site.evidence(job)}")
     assert second["started_from"]
     assert api.get(f"/v1/jobs/{job}/attempts").json["items"][0]["end_reason"] == "requeued"
+    # Held, it runs on; its next start waits for the release, although runners here start themselves anew.
     assert api.call("POST", f"/v1/jobs/{job}/hold").json["state"] == "running"
+    assert api.call("POST", f"/v1/jobs/{job}/requeue").status == 200
+    now = lambda: api.get(f"/v1/jobs/{job}").json  # noqa: E731
+    wait_until(lambda: now()["state"] == "queued" and now()["reason"].startswith("held by the user"), 90, f"it waits\n{site.evidence(job)}")
+    assert now()["attempts_count"] == 2, site.evidence(job)
     assert api.call("POST", f"/v1/jobs/{job}/release").status == 200
+    wait_until(lambda: now()["attempts_count"] == 3 and now()["state"] == "running", 90, f"the third attempt\n{site.evidence(job)}")
     api.call("POST", f"/v1/jobs/{job}/cancel?wait=60")
     assert api.call("POST", f"/v1/jobs/{job}/hold").json["code"] == "job_cancelled"
 

@@ -122,3 +122,13 @@ TEST_CASE("who stops the daemon is told of jobs only where some run") {
   CHECK(stopped_text({{"completed", 5}, {"parked", 1}, {"running", 0}}) == "stopped");
   CHECK(stopped_text({}) == "stopped");
 }
+
+TEST_CASE("why: what Slurm or somebody holds is released, not restarted") {
+  JobDetails details;
+  details.job = test::sample_job();
+  details.job.state = JobState::parked;
+  details.job.reason = "held outside: REQUEUE_HOLD (JobHoldMaxRequeue)";
+  const std::string text = why(details, details.job.created_at);
+  CHECK(text.find("Slurm holds it after too many requeues") != std::string::npos);
+  CHECK(text.find("`ckpt release j-7` lets it go on where it waits.") != std::string::npos);
+}

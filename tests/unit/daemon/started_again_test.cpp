@@ -21,6 +21,7 @@ TEST_CASE("a stop reaches the attempt that has begun meanwhile") {
   REQUIRE(order);
   REQUIRE(*order);
   CHECK((*order)->kind == store::OrderKind::stop);
+  CHECK((*order)->reason == "stopped by the user");
 }
 
 TEST_CASE("a runner that is gone makes the daemon ask what has become of its allocation") {
