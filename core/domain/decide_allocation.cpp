@@ -8,7 +8,15 @@
 namespace ckpt {
 
 void Decider::submitted() {
-  switch (facts_.allocation.sight) {
+  const Sight sight = facts_.allocation.sight;
+  const bool older = sight == Sight::present && current_attempt() &&
+                     facts_.attempt->restart_count > shown().restart_count;
+  // The next start may be seconds away: a hold does not wait for the next answer.
+  if (facts_.wishes.hold && (sight == Sight::not_asked || older) && due(facts_.done.held_at)) {
+    act(ActionKind::hold_allocation, "held by the user").allocation = facts_.submission->id;
+    return;
+  }
+  switch (sight) {
   case Sight::not_asked:
     return wait("waiting for the scheduler's next answer");
   case Sight::no_answer:
@@ -18,7 +26,7 @@ void Decider::submitted() {
   case Sight::present:
     break;
   }
-  if (current_attempt() && facts_.attempt->restart_count > shown().restart_count) {
+  if (older) {
     return wait("the scheduler's answer is older than " + attempt_text());
   }
   shown_over() ? over() : alive();

@@ -259,6 +259,8 @@ def test_a_hold_of_what_runs(place):
     job.runs()
     site.ckpt("hold", job.id)
     assert "no further attempt" in site.ckpt("why", job.id).stdout
+    wait_until(lambda: job.slurm("squeue", "-h", "-j", job.slurm_id(), "-o", "%T %r").split() == ["RUNNING", "JobHeldUser"], 20,
+               "Slurm knows of it\n" + site.evidence(job.id))
     site.ckpt("requeue", job.id)
     wait_until(lambda: job.slurm("squeue", "-h", "-j", job.slurm_id(), "-o", "%T %r").split() == ["PENDING", "JobHeldUser"], 60,
                "it waits, held\n" + site.evidence(job.id))

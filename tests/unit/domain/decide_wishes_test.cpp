@@ -126,6 +126,25 @@ const std::vector<Row> kWishes{
        f.wishes.release = true;
      },
      {ActionKind::release_allocation}},
+    {"a hold does not wait for the scheduler's first answer",
+     [](JobFacts& f) {
+       f.wishes.hold = true;
+       f.allocation.sight = Sight::not_asked;
+     },
+     {ActionKind::hold_allocation}},
+    {"nor for one that is not older than the attempt",
+     [](JobFacts& f) {
+       f.wishes.hold = true;
+       f.attempt->restart_count = 1;
+     },
+     {ActionKind::hold_allocation}},
+    {"likewise, and it was told a moment ago",
+     [](JobFacts& f) {
+       f.wishes.hold = true;
+       f.attempt->restart_count = 1;
+       f.done.held_at = kNow - seconds{1};
+     },
+     {ActionKind::nothing}},
     {"stopped before it began, and cancelled by us for that",
      [](JobFacts& f) {
        f.wishes.stop = true;
