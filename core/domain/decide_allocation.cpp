@@ -40,18 +40,7 @@ void Decider::alive() {
     return;
   }
   if (shown().state == AllocationState::held && current_attempt()) {
-    if (claimed() && !attempt_settled()) {
-      return wait("the scheduler's answer is older than " + attempt_text());
-    }
-    if (!due(facts_.done.held_at)) { // and older than our release
-      return wait("being released");
-    }
-    if (!attempt_settled()) { // nobody else writes its last word
-      return after_lease("held outside: " + shown_text());
-    }
-    transition(JobEventType::parked, "held outside: " + shown_text()).token =
-        facts_.submission->token;
-    return;
+    return held_outside();
   }
   // Whoever requeued it: Slurm makes it wait until its old credential has expired.
   const bool requeued = current_attempt() && facts_.attempt->restart_count < shown().restart_count;
@@ -73,6 +62,20 @@ void Decider::alive() {
     return;
   }
   wait("allocation " + id_text() + ": " + shown_text());
+}
+
+void Decider::held_outside() {
+  if (claimed() && !attempt_settled()) {
+    return wait("the scheduler's answer is older than " + attempt_text());
+  }
+  if (!due(facts_.done.held_at)) { // and older than our release
+    return wait("being released");
+  }
+  if (!attempt_settled()) { // nobody else writes its last word
+    return after_lease("held outside: " + shown_text());
+  }
+  transition(JobEventType::parked, "held outside: " + shown_text()).token =
+      facts_.submission->token;
 }
 
 bool Decider::hold_or_release() {

@@ -63,6 +63,7 @@ private:
   // the scheduler has it (decide_allocation.cpp)
   void submitted();
   void alive();
+  void held_outside();
   bool hold_or_release(); ///< what a person has wished of an allocation that waits
   /// A hold that nobody wished: a node or the controller came back without its memory. It would
   /// wait for ever; a new submission does not.
